@@ -1,0 +1,107 @@
+"""PyTorch Inference Lab: the same model under different inference configurations, every number proved.
+
+This is the public API for plugins. A complete model plugin::
+
+    from dataclasses import dataclass
+    import harness, torch
+
+    class Tiny(harness.Model):
+        name = "tiny"
+        summary = "one linear layer"
+
+        @dataclass(frozen=True)
+        class Params:
+            width: int = 64
+
+        def build(self, params):
+            return torch.nn.Linear(params.width, params.width)
+
+        def inputs(self, params, batch_size):
+            return harness.Inputs(torch.randn(batch_size, params.width))
+
+    @harness.hookimpl
+    def harness_models():
+        yield Tiny()
+
+announced by an entry point of the group `harness`, or loaded with `harness run --plugin FILE`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.components import (
+        Combination,
+        Device,
+        Inputs,
+        Model,
+        Precision,
+        Reporter,
+        Runner,
+        Session,
+        Work,
+    )
+    from harness.errors import ExitCode, HarnessError, Unsupported
+    from harness.hookspecs import hookimpl
+    from harness.measure.leaves import tensor_leaves
+    from harness.measure.session import TorchSession
+    from harness.records.case import Case
+    from harness.records.report import Record, Report
+
+__all__ = [
+    "Case",
+    "Combination",
+    "Device",
+    "ExitCode",
+    "HarnessError",
+    "Inputs",
+    "Model",
+    "Precision",
+    "Record",
+    "Report",
+    "Reporter",
+    "Runner",
+    "Session",
+    "TorchSession",
+    "Unsupported",
+    "Work",
+    "hookimpl",
+    "tensor_leaves",
+]
+
+_HOMES = {
+    "Case": "harness.records.case",
+    "Combination": "harness.components",
+    "Device": "harness.components",
+    "ExitCode": "harness.errors",
+    "HarnessError": "harness.errors",
+    "Inputs": "harness.components",
+    "Model": "harness.components",
+    "Precision": "harness.components",
+    "Record": "harness.records.report",
+    "Report": "harness.records.report",
+    "Reporter": "harness.components",
+    "Runner": "harness.components",
+    "Session": "harness.components",
+    "TorchSession": "harness.measure.session",
+    "Unsupported": "harness.errors",
+    "Work": "harness.components",
+    "hookimpl": "harness.hookspecs",
+    "tensor_leaves": "harness.measure.leaves",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Each name is imported when it is first used, so that `harness --help` pays for none of them.
+    if name in _HOMES:
+        from importlib import import_module
+
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,276 @@
+"""From a stored run to the public report."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import replace
+from typing import Any
+
+from harness.analyse.statistics import (
+    LEVEL,
+    block_medians,
+    log_interval,
+    quantile,
+    quantile_bound,
+)
+from harness.records.case import PlannedCase
+from harness.records.events import OK, Sample, Timing, Verification, unpack_ns, worst
+from harness.records.report import (
+    SCHEMA,
+    Latency,
+    Percentile,
+    Ready,
+    Record,
+    Report,
+    RunInfo,
+    Speedup,
+    Throughput,
+)
+from harness.store.runfile import StoredRun
+
+_WARM_UPS = ("no steady state", "capped", "steady")
+"""How a warm-up ended, the worst first."""
+_MEASURED = (OK, "incorrect")
+
+
+def analyse(run: StoredRun) -> Report:
+    """The report of a run: one record for each planned case, in the order of the plan."""
+    header = run.header
+    by_case: dict[str, list[Sample]] = {}
+    for sample in run.samples:
+        by_case.setdefault(sample.case, []).append(sample)
+    analysed = {
+        planned.id: _Analysed(planned, by_case.get(planned.id, []), run)
+        for planned in header.plan.cases
+    }
+    records = [a.record(analysed) for a in analysed.values()]
+    return Report(SCHEMA, run_info(run), header.plan.environment, mark_best(records))
+
+
+def record_of(run: StoredRun, case_id: str) -> Record:
+    """The record of one case, as far as the run has come."""
+    return next(r for r in analyse(run).records if r.id == case_id)
+
+
+def run_info(run: StoredRun) -> RunInfo:
+    """The report's head."""
+    header, ended = run.header, run.ended
+    return RunInfo(
+        id=header.id,
+        started=header.started,
+        ended=ended.at if ended else None,
+        status=ended.status if ended else "running",
+        command=header.command,
+        suite=header.suite,
+        seed=header.seed,
+        harness_version=header.harness_version,
+        settings=header.settings,
+        plugins=header.plan.plugins,
+        warnings=header.plan.warnings,
+        damage=run.damage,
+    )
+
+
+def mark_best(records: list[Record]) -> list[Record]:
+    """Marks the fastest correct, verified case of every group."""
+    best: dict[Any, Record] = {}
+    for record in records:
+        if record.status == OK and record.latency_ms and record.verification:
+            key = group_key(record)
+            if key not in best or record.latency_ms.median < best[key].latency_ms.median:  # type: ignore[union-attr]
+                best[key] = record
+    winners = {r.id for r in best.values()}
+    return [replace(r, best=r.id in winners) for r in records]
+
+
+def group_key(record: Record) -> tuple[str, int, str, int]:
+    """What records of one group share: model with parameters, batch size, device, threads."""
+    case = record.case
+    return record.label["model"], case.batch_size, case.device, case.threads
+
+
+class _Analysed:
+    """One case with its samples, and what can be said of it alone."""
+
+    def __init__(self, planned: PlannedCase, samples: list[Sample], run: StoredRun) -> None:
+        self.planned = planned
+        self.samples = sorted(samples, key=lambda s: s.replicate)
+        self.run = run
+        self.values: dict[int, float] = {}
+        """Replicate -> its value in milliseconds: the mean of its block medians."""
+        self.calls: list[float] = []
+        self.warnings: list[str] = []
+        for sample in self.samples:
+            if sample.timing is not None and sample.status in _MEASURED:
+                self._take(sample, sample.timing)
+
+    def _take(self, sample: Sample, timing: Timing) -> None:
+        try:
+            calls = [ns / 1e6 for ns in unpack_ns(timing.calls_ns)]
+            medians = block_medians(calls, timing.blocks)
+        except ValueError as error:
+            self.warnings.append(f"replicate {sample.replicate + 1} cannot be read: {error}")
+            return
+        if not medians or min(medians) <= 0:
+            self.warnings.append(f"replicate {sample.replicate + 1} has no usable call times")
+            return
+        self.values[sample.replicate] = math.fsum(medians) / len(medians)
+        self.calls += calls
+
+    # -- parts of the record ----------------------------------------------------------------------
+
+    def status(self) -> tuple[str, str | None, str | None]:
+        """(status, reason, detail): the worst of the build and the replicates."""
+        planned, built = self.planned, self.run.built.get(self.planned.id)
+        if planned.unsupported:
+            return "unsupported", planned.unsupported, None
+        if built is not None and built.status != OK:
+            return built.status, built.reason, built.detail
+        if not self.samples:
+            ended = self.run.ended
+            why = ended.reason or ended.status if ended else "the run has not come to it"
+            return "not_reached", f"not reached: {why}", None
+        status = worst([s.status for s in self.samples])
+        sample = next(s for s in self.samples if s.status == status)
+        reason = sample.reason
+        if reason and len(self.samples) > 1:
+            reason = f"replicate {sample.replicate + 1}: {reason}"
+        return status, reason, sample.detail
+
+    def latency(self) -> Latency | None:
+        if not self.values:
+            return None
+        values = list(self.values.values())
+        centre, low, high = log_interval(values)
+        ordered = sorted(self.calls)
+        return Latency(
+            median=centre,
+            low=low,
+            high=high,
+            level=LEVEL,
+            iqr=quantile(ordered, 0.75) - quantile(ordered, 0.25),
+            min=ordered[0],
+            mean=statistics.fmean(ordered),
+            replicates=values,
+            p90=_percentile(ordered, 0.90),
+            p99=_percentile(ordered, 0.99),
+        )
+
+    def ready(self) -> Ready | None:
+        """Cold: the build and the first replicate. Warm: the median of the others."""
+        times = {s.replicate: s.ready_s for s in self.samples if s.ready_s is not None}
+        if not times:
+            return None
+        built = self.run.built.get(self.planned.id)
+        cold = times.get(0)
+        if cold is not None and built is not None and built.build_s is not None:
+            cold += built.build_s
+        later = [t for replicate, t in times.items() if replicate > 0]
+        return Ready(cold, statistics.median(later) if later else None)
+
+    def speedup(self, baseline: _Analysed | None) -> Speedup | None:
+        """Paired by pass: in each, both were children of the same zygote."""
+        if baseline is None or baseline is self or not baseline.values or not self.values:
+            return None
+        shared = [n for n in self.values if n in baseline.values]
+        if not shared:
+            return None
+        ratios = [baseline.values[n] / self.values[n] for n in shared]
+        ratio, low, high = log_interval(ratios)
+        return Speedup(baseline.planned.id, ratio, low, high)
+
+    def record(self, everyone: dict[str, _Analysed]) -> Record:
+        planned = self.planned
+        status, reason, detail = self.status()
+        latency = self.latency()
+        baseline = everyone.get(planned.baseline_id or "")
+        verifications = [s.verification for s in self.samples if s.verification is not None]
+        memory = self.run.memory.get(planned.id)
+        ready = self.ready()
+        warm_ups = [s.timing.warm_up for s in self.samples if s.timing is not None]
+        return Record(
+            id=planned.id,
+            case=planned.case,
+            label=planned.label,
+            status=status,
+            reason=reason,
+            detail=detail,
+            replicates=len(self.values),
+            calls=len(self.calls),
+            boundary=self.run.header.scenario.boundary,
+            warm_up=min(warm_ups, key=_WARM_UPS.index) if warm_ups else None,
+            latency_ms=latency,
+            throughput_per_s=_throughput(planned, latency),
+            speedup=self.speedup(baseline),
+            ready_s=ready,
+            break_even_calls=_break_even(ready, latency, baseline, self),
+            memory_mib=memory.memory if memory else None,
+            verification=_worst_of(verifications) if verifications else None,
+            facts=self._facts(),
+            warnings=self._all_warnings(verifications == []),
+            is_baseline=planned.baseline_id == planned.id,
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {}
+        built = self.run.built.get(self.planned.id)
+        if built is not None and built.build_s is not None:
+            facts["build_s"] = built.build_s
+        done = [s for s in self.samples if s.facts]
+        return {**facts, **(done[-1].facts if done else {})}
+
+    def _all_warnings(self, unverified: bool) -> list[str]:
+        planned = self.planned
+        found: dict[str, None] = {}
+        if planned.emulated:
+            found[f"emulated: {planned.emulated}"] = None
+        if planned.tolerance_source == "option":
+            found[f"the tolerance was set to {planned.tolerance:g} by an option"] = None
+        for reference in self.run.references:
+            if planned.id in reference.cases:
+                if reference.status != OK:
+                    found[f"not verified, no reference: {reference.reason}"] = None
+                found.update(dict.fromkeys(reference.warnings))
+        for sample in self.samples:
+            found.update(dict.fromkeys(sample.warnings))
+        memory = self.run.memory.get(planned.id)
+        if memory is not None and memory.status != OK:
+            found[f"memory not measured: {memory.reason}"] = None
+        found.update(dict.fromkeys(self.warnings))
+        return list(found)
+
+
+def _percentile(ordered: list[float], share: float) -> Percentile | None:
+    bound = quantile_bound(ordered, share)
+    return None if bound is None else Percentile(quantile(ordered, share), bound)
+
+
+def _throughput(planned: PlannedCase, latency: Latency | None) -> Throughput | None:
+    if latency is None:
+        return None
+    return Throughput(planned.items / (latency.median / 1e3), f"{planned.unit}/s")
+
+
+def _break_even(
+    ready: Ready | None, latency: Latency | None, baseline: _Analysed | None, own: _Analysed
+) -> int | None:
+    """After how many calls the extra cold start is earned back; None if never or unknown."""
+    if baseline is None or baseline is own or ready is None or ready.cold is None or latency is None:
+        return None
+    base_ready, base_latency = baseline.ready(), baseline.latency()
+    if base_ready is None or base_ready.cold is None or base_latency is None:
+        return None
+    gain_ms = base_latency.median - latency.median
+    extra_ms = (ready.cold - base_ready.cold) * 1e3
+    if gain_ms <= 0:
+        return None
+    return max(0, math.ceil(extra_ms / gain_ms))
+
+
+def _worst_of(several: list[Verification]) -> Verification:
+    """The least right of some verifications of the same case: a failed one, else the largest error."""
+    return max(
+        several,
+        key=lambda v: (not v.passed, math.inf if v.error is None else v.error),
+    )

@@ -1,0 +1,136 @@
+"""All components known to this process, by kind and name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from harness import registry
+from harness.catalogue import params
+from harness.catalogue.loading import Loaded, describe
+from harness.catalogue.specs import Spec
+from harness.catalogue.suggest import listing, suggestion
+from harness.components import CLASSES, KINDS, Component, Precision, Problem, Provided
+from harness.errors import AmbiguousName, PluginError, UnknownName
+from harness.hookspecs import CATALOGUE_HOOKS
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_LIMIT = 10_000
+"""More components than this from one hook is an endless generator."""
+
+
+class Catalogue:
+    """Components by kind and name, collected once from the loaded plugins.
+
+    A name with two providers stays out until it is asked for: then it is an error that names both.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.problems: list[Problem] = list(loaded.problems)
+        self._providers: dict[tuple[str, str], list[Provided]] = {}
+        for kind in KINDS:
+            for provided in self._collect(kind):
+                for name in (provided.name, *provided.component.aliases):
+                    self._providers.setdefault((kind, name), []).append(provided)
+
+    def _collect(self, kind: str) -> Iterator[Provided]:
+        caller = getattr(self.loaded.manager.hook, CATALOGUE_HOOKS[kind])
+        # Called one by one instead of all at once, so that whoever breaks can be named.
+        for implementation in caller.get_hookimpls():
+            origin = self.loaded.origin(implementation.plugin)
+            try:
+                for count, component in enumerate(implementation.function() or ()):
+                    if count >= _LIMIT:
+                        raise PluginError(f"{CATALOGUE_HOOKS[kind]} yields without end")
+                    reason = problem_with(component, kind)
+                    if reason:
+                        self._leave_out(origin, f"{CATALOGUE_HOOKS[kind]}: {reason}")
+                    else:
+                        yield Provided(component, origin)
+            except Exception as error:
+                text = str(error) if isinstance(error, PluginError) else describe(error)
+                self._leave_out(origin, f"{CATALOGUE_HOOKS[kind]}: {text}")
+
+    def _leave_out(self, origin: Any, reason: str) -> None:
+        self.problems.append(Problem(origin.plugin, origin.distribution, origin.version, reason))
+
+    def of_kind(self, kind: str) -> list[Provided]:
+        """Every component of a kind, sorted by name; both providers of a doubled name."""
+        every = {id(p): p for (k, _), ps in self._providers.items() if k == kind for p in ps}
+        return sorted(every.values(), key=lambda p: (p.name, str(p.origin)))
+
+    def names(self, kind: str) -> list[str]:
+        return sorted({p.name for p in self.of_kind(kind)})
+
+    def get(self, kind: str, spec: Spec | str) -> Provided:
+        """The one component of that name (or alias).
+
+        Raises:
+            UnknownName: nobody provides it.
+            AmbiguousName: two do, and the spec does not say whose.
+        """
+        spec = Spec(spec) if isinstance(spec, str) else spec
+        found = self._providers.get((kind, spec.name), [])
+        if spec.distribution:
+            found = [p for p in found if spec.distribution in (p.origin.distribution, p.origin.plugin)]
+        if not found:
+            raise self._unknown(kind, spec)
+        if len(found) > 1:
+            who = " and ".join(str(p.origin) for p in found)
+            first = found[-1].origin.distribution or found[-1].origin.plugin
+            raise AmbiguousName(
+                f"{kind} {spec.name!r} is provided by {who}",
+                f"say whose: {first}/{spec.name}; or leave one out: --plugin no:{first}",
+            )
+        return found[0]
+
+    def _unknown(self, kind: str, spec: Spec) -> UnknownName:
+        return unknown_name(kind, spec, self.names(kind), [str(p) for p in self.problems])
+
+    def fill(self, kind: str, spec: Spec) -> tuple[Provided, Any]:
+        """The component and its filled parameters."""
+        provided = self.get(kind, spec)
+        return provided, params.fill(provided.name, provided.component.Params, dict(spec.values))
+
+
+def unknown_name(kind: str, spec: Spec, names: list[str], problems: list[str]) -> UnknownName:
+    """The error for a name that nobody provides, with whatever helps to go on."""
+    text = f"there is no {kind} {str(spec).partition(':')[0]!r}{suggestion(spec.name, names)}"
+    hint = f"{kind}s here: {listing(names)}"
+    for plugin in registry.known_plugins():
+        if spec.name in plugin.get(f"{kind}s", ()):
+            hint = f"{plugin['distribution']} provides it: {plugin['install']}"
+    if problems:
+        hint += f" ({'; '.join(problems)})"
+    return UnknownName(text, hint)
+
+
+def problem_with(component: Any, kind: str) -> str | None:
+    """Why something a hook yielded is no component of that kind, or None."""
+    wanted = CLASSES[kind]
+    if isinstance(component, type):
+        return f"yield an instance, not the class: {component.__name__}()"
+    if not isinstance(component, wanted):
+        return f"{type(component).__name__} is no harness.{wanted.__name__}"
+    label = type(component).__name__
+    name = getattr(component, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"{label}.name must be lower case letters, digits, '.', '_' or '-', not {name!r}"
+    if not all(isinstance(a, str) and _NAME.fullmatch(a) for a in component.aliases):
+        return f"{label}.aliases must be such names too"
+    summary = getattr(component, "summary", None)
+    if not isinstance(summary, str) or not summary.strip():
+        return f"{label}.summary must be one line of text"
+    return _problem_by_kind(component) or params.problem_with(component.Params)
+
+
+def _problem_by_kind(component: Component) -> str | None:
+    if isinstance(component, Precision):
+        tolerance = getattr(component, "tolerance", None)
+        # A constant output has error 1 and zeros at least 1: half of that is the loosest rule that
+        # still tells an answer from none.
+        if not isinstance(tolerance, (int, float)) or not 0 < tolerance <= 0.5:
+            return f"{component.name}: tolerance must be above 0 and at most 0.5, not {tolerance!r}"
+    return None

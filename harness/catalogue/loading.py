@@ -1,0 +1,211 @@
+"""Loads plugins into a pluggy manager: built-ins, entry points, and what --plugin names.
+
+One broken plugin is a `Problem` and never the end: each is loaded in its own try/except and checked
+on its own, so that the message can name it. The manager is a value that is built and passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from harness import hookspecs
+from harness.catalogue.suggest import suggestion
+from harness.components import Origin, Problem
+from harness.errors import PluginError
+
+GROUP = "harness"
+BUILTINS = (
+    "harness_plugins.models",
+    "harness_plugins.precisions",
+    "harness_plugins.runners",
+    "harness_plugins.reporters",
+)
+"""The modules of the box, in the order they are loaded. They use the same hooks as anyone's plugin."""
+
+DISABLE_VARIABLE = "HARNESS_NO_PLUGINS"
+"""If set and not empty, no entry point is loaded."""
+
+
+@dataclass(frozen=True)
+class PluginRequest:
+    """What --plugin said: modules or files to load, names to leave out."""
+
+    extra: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+    @classmethod
+    def from_options(cls, texts: Iterable[str]) -> PluginRequest:
+        """Splits the option's texts; `no:NAME` blocks, anything else loads."""
+        extra = [t for t in texts if not t.startswith("no:")]
+        blocked = [t[3:] for t in texts if t.startswith("no:")]
+        return cls(tuple(_absolute(t) for t in extra), tuple(blocked))
+
+
+def _absolute(text: str) -> str:
+    is_file = text.endswith(".py") or os.sep in text
+    return str(Path(text).expanduser().resolve()) if is_file else text
+
+
+@dataclass
+class Loaded:
+    """The loaded plugins: pluggy's manager, the origin of each, and what was left out."""
+
+    manager: pluggy.PluginManager
+    origins: dict[int, Origin] = field(default_factory=dict)
+    """id(plugin) -> where it comes from."""
+    problems: list[Problem] = field(default_factory=list)
+    blocked: tuple[str, ...] = ()
+
+    def origin(self, plugin: Any) -> Origin:
+        return self.origins[id(plugin)]
+
+    def plugins(self) -> list[Origin]:
+        """Where each loaded plugin comes from, in the order of loading."""
+        return list(self.origins.values())
+
+
+def entry_points() -> list[tuple[metadata.EntryPoint, str, str]]:
+    """(entry point, distribution, version) of the group, sorted by distribution and name."""
+    found = []
+    for point in metadata.entry_points(group=GROUP):
+        dist = point.dist
+        found.append((point, dist.name if dist else "unknown", dist.version if dist else "unknown"))
+    return sorted(found, key=lambda f: (f[1].lower(), f[0].name))
+
+
+def load(request: PluginRequest | None = None, only: Iterable[str] | None = None) -> Loaded:
+    """Loads the built-ins, then third parties.
+
+    Args:
+        request: what --plugin asked for.
+        only: sources (`Origin.source`) of the third-party plugins to load; None loads all installed.
+
+    Raises:
+        PluginError: a plugin named by `request.extra` cannot be loaded; it was asked for.
+    """
+    request = request or PluginRequest()
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    loaded = Loaded(manager, blocked=request.blocked)
+    for name in BUILTINS:
+        if name not in request.blocked:
+            _register(loaded, importlib.import_module(name), Origin(name, f"builtin:{name}"))
+    wanted = None if only is None else set(only)
+    if not os.environ.get(DISABLE_VARIABLE):
+        for point, dist, version in entry_points():
+            if point.name in request.blocked or dist in request.blocked:
+                continue
+            origin = Origin(point.name, f"entry:{point.name}", dist, version)
+            if wanted is None or origin.source in wanted:
+                _guarded(loaded, origin, point.load)
+    for text in request.extra:
+        origin = _origin_of(text)
+        if wanted is None or origin.source in wanted:
+            before = len(loaded.problems)
+            _guarded(loaded, origin, lambda o=origin: _import(o))  # type: ignore[misc]
+            if len(loaded.problems) > before:
+                problem = loaded.problems[-1]
+                raise PluginError(f"--plugin {text}: {problem.reason}", problem.detail or None)
+    return loaded
+
+
+def _origin_of(text: str) -> Origin:
+    if not (text.endswith(".py") or os.sep in text):
+        return Origin(text, f"module:{text}", *_distribution_of(text))
+    path = Path(text)
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise PluginError(f"--plugin {text}: {error.strerror or error}") from error
+    return Origin(path.name, f"file:{path}", digest=digest)
+
+
+def _distribution_of(module: str) -> tuple[str | None, str | None]:
+    owners = metadata.packages_distributions().get(module.partition(".")[0], [])
+    return (owners[0], metadata.version(owners[0])) if owners else (None, None)
+
+
+def _import(origin: Origin) -> ModuleType:
+    how, _, what = origin.source.partition(":")
+    if how == "module":
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        return importlib.import_module(what)
+    path = Path(what)
+    name = f"harness_plugin_{path.stem}_{origin.digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # In sys.modules before it runs: dataclasses and pickling look a module up by its name.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _guarded(loaded: Loaded, origin: Origin, importer: Any) -> None:
+    try:
+        plugin = importer()
+        _register(loaded, plugin, origin)
+    except (Exception, SystemExit) as error:
+        reason = str(error) if isinstance(error, PluginError) else describe(error)
+        detail = "".join(traceback.format_exception(error))
+        loaded.problems.append(
+            Problem(origin.plugin, origin.distribution, origin.version, reason, detail)
+        )
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line, with the file and line that raised it where that helps."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"SyntaxError: {error.msg} ({Path(error.filename).name}, line {error.lineno})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _register(loaded: Loaded, plugin: Any, origin: Origin) -> None:
+    """Registers one plugin and refuses hooks that do not exist, or none at all."""
+    manager = loaded.manager
+    try:
+        manager.register(plugin, name=origin.source)
+    except pluggy.PluginValidationError as error:
+        raise PluginError(" ".join(str(error).split())) from error
+    unknown = _unknown_hooks(manager, plugin)
+    if unknown or not manager.get_hookcallers(plugin):
+        manager.unregister(plugin)
+        if unknown:
+            raise PluginError(
+                f"unknown hook {unknown[0]}{suggestion(unknown[0], _hook_names())}"
+            )
+        near = [n for n in dir(plugin) if n.startswith("harness_")]
+        more = f" ({', '.join(near)} not marked with @harness.hookimpl)" if near else ""
+        raise PluginError(f"it implements no hook{more}")
+    loaded.origins[id(plugin)] = origin
+
+
+def _hook_names() -> list[str]:
+    return [*hookspecs.CATALOGUE_HOOKS.values(), *hookspecs.LIFECYCLE_HOOKS]
+
+
+def _unknown_hooks(manager: pluggy.PluginManager, plugin: Any) -> list[str]:
+    callers = manager.get_hookcallers(plugin) or []
+    return [c.name for c in callers if not c.has_spec()]

@@ -1,0 +1,156 @@
+"""Parameters of components: frozen dataclasses, filled from text, shown with types and defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from harness.catalogue.suggest import suggestion
+from harness.components import fields_of
+from harness.errors import UsageError
+
+_NONE_WORDS = ("none", "null")
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One parameter as data: what `harness list` shows, and what names are checked against."""
+
+    name: str
+    type: str
+    default: Any
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.type} = {text_of(self.default)}"
+
+
+def type_name(hint: Any) -> str:
+    """A type as a user reads it: `int`, `str | None`, `'a' | 'b'`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is type(None):
+        return "None"
+    if origin is Literal:
+        return " | ".join(repr(a) for a in args)
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(type_name(a) for a in args)
+    if origin in (tuple, list):
+        return f"{type_name(args[0])}+..." if args else "str+..."
+    return str(getattr(hint, "__name__", hint))
+
+
+def text_of(value: Any) -> str:
+    """A value as it is written in a spec."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (tuple, list)):
+        return "+".join(text_of(v) for v in value)
+    return str(value)
+
+
+def schema(cls: type) -> tuple[Parameter, ...]:
+    """The parameters of a dataclass as data; defaults in JSON-compatible form."""
+    return tuple(Parameter(n, type_name(h), msgspec.to_builtins(d)) for n, h, d in fields_of(cls))
+
+
+def check_names(owner: str, known: Iterable[Parameter], given: Iterable[str]) -> None:
+    """Raises UsageError if a given parameter is none of the known ones."""
+    parameters = list(known)
+    names = [p.name for p in parameters]
+    for name in given:
+        if name not in names:
+            takes = ", ".join(str(p) for p in parameters)
+            raise UsageError(
+                f"{owner} has no parameter {name}{suggestion(name, names)}",
+                f"it takes {takes}" if takes else "it takes no parameters",
+            )
+
+
+def _is_sequence(hint: Any) -> bool:
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    return any(typing.get_origin(o) in (tuple, list) or o in (tuple, list) for o in options)
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _admits_none(hint: Any) -> bool:
+    return hint is type(None) or (_is_union(hint) and type(None) in typing.get_args(hint))
+
+
+def _from_text(text: str, hint: Any) -> Any:
+    if _admits_none(hint) and text.lower() in _NONE_WORDS:
+        return None
+    if hint is bool or (_is_union(hint) and bool in typing.get_args(hint)):
+        word = text.lower()
+        if word in ("true", "yes", "on", "false", "no", "off"):
+            return word in ("true", "yes", "on")
+    if _is_sequence(hint):
+        return [part for part in text.split("+") if part]
+    return text
+
+
+def fill(owner: str, cls: type, texts: Mapping[str, str]) -> Any:
+    """An instance of the parameter dataclass `cls` with `texts` converted to its types.
+
+    Raises:
+        UsageError: an unknown name, a value of the wrong type, or one the dataclass itself refuses.
+    """
+    check_names(owner, schema(cls), texts)
+    hints = {name: hint for name, hint, _ in fields_of(cls)}
+    values: dict[str, Any] = {}
+    for name, text in texts.items():
+        hint = hints[name]
+        try:
+            values[name] = msgspec.convert(_from_text(text, hint), hint, strict=False)
+        except msgspec.ValidationError as error:
+            said = str(error).partition(" - at")[0]
+            raise UsageError(
+                f"{owner}: {name}={text} is no {type_name(hint)} ({said})",
+                f"{name} is {type_name(hint)}, e.g. {owner}:{name}={text_of(default_of(cls, name))}",
+            ) from error
+    try:
+        return cls(**values)
+    except Exception as error:
+        raise UsageError(f"{owner}: {error}", _takes(cls)) from error
+
+
+def default_of(cls: type, name: str) -> Any:
+    """The default of one parameter."""
+    return next(default for n, _, default in fields_of(cls) if n == name)
+
+
+def _takes(cls: type) -> str:
+    parameters = schema(cls)
+    return f"it takes {', '.join(map(str, parameters))}" if parameters else "it takes no parameters"
+
+
+def as_data(params: Any) -> dict[str, Any]:
+    """The filled parameters as JSON-compatible data, every default included."""
+    data = msgspec.to_builtins(params)
+    assert isinstance(data, dict)
+    return data
+
+
+def problem_with(cls: Any) -> str | None:
+    """Why a class cannot serve as parameters, or None."""
+    if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        return "Params must be a dataclass"
+    if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return "Params must be a frozen dataclass: @dataclass(frozen=True)"
+    try:
+        fields = list(fields_of(cls))
+        schema(cls)
+    except Exception as error:
+        return f"Params cannot be read: {error}"
+    for name, _, default in fields:
+        if default is dataclasses.MISSING:
+            return f"Params.{name} has no default"
+    return None

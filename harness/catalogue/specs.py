@@ -1,0 +1,87 @@
+"""The text that names a component with its parameters: `mlp:hidden_dim=4096,n_layers=8`.
+
+A list is separated by commas; a comma starts a new name unless `key=value` follows it while a
+name with a colon is open: `mlp:hidden_dim=4096,n_layers=8,cnn` is two models. A list inside a value
+is joined by `+`. `distribution/name` picks one of two providers of a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.errors import UsageError
+
+_KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=")
+_FILE = re.compile(r"\.(py|onnx|pt2|pt)$")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A name and the texts of its parameters, not yet checked against any component."""
+
+    name: str
+    values: tuple[tuple[str, str], ...] = ()
+    distribution: str | None = None
+
+    def __str__(self) -> str:
+        head = f"{self.distribution}/{self.name}" if self.distribution else self.name
+        tail = ",".join(f"{k}={v}" for k, v in self.values)
+        return f"{head}:{tail}" if tail else head
+
+
+def split_list(text: str) -> list[str]:
+    """One option's text as the texts of its names; see the module's docstring."""
+    parts: list[str] = []
+    for piece in text.split(","):
+        if parts and ":" in parts[-1] and _KEY_VALUE.match(piece.strip()):
+            parts[-1] += f",{piece}"
+        else:
+            parts.append(piece)
+    return [p.strip() for p in parts]
+
+
+def parse(text: str, kind: str) -> Spec:
+    """The spec a text stands for. `kind` is only used in messages.
+
+    Raises:
+        UsageError: the text is empty, names a file, has a parameter without `=` or the same twice.
+    """
+    text = text.strip()
+    head, colon, tail = text.partition(":")
+    if not head:
+        raise UsageError(f"empty {kind} name in {text!r}")
+    if _FILE.search(head) or head.startswith((".", "/")) or head.count("/") > 1:
+        raise UsageError(
+            f"{head!r} is a file, not the name of a {kind}",
+            "load a plugin file with --plugin FILE and select what it provides by name",
+        )
+    distribution, slash, name = head.rpartition("/")
+    if not name or (slash and not distribution):
+        raise UsageError(f"no {kind} name in {head!r}", "a name is `name` or `distribution/name`")
+    values: list[tuple[str, str]] = []
+    if colon and not tail.strip():
+        raise UsageError(
+            f"{text!r}: nothing follows the colon", f"write {head} alone, or {head}:key=value"
+        )
+    for piece in tail.split(",") if tail else []:
+        key, equals, value = piece.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise UsageError(
+                f"{piece.strip()!r} in {text!r} is no key=value", f"write {head}:key=value,key=value"
+            )
+        if key in dict(values):
+            raise UsageError(f"{key!r} is given twice in {text!r}")
+        values.append((key, value.strip()))
+    return Spec(name, tuple(values), distribution or None)
+
+
+def parse_all(texts: Iterable[str], kind: str) -> list[Spec]:
+    """Specs of several option texts, in order, each once."""
+    specs: dict[Spec, None] = {}
+    for text in texts:
+        for part in split_list(text):
+            specs[parse(part, kind)] = None
+    return list(specs)

@@ -1,0 +1,124 @@
+"""What a user sees while a run goes on: redrawn between measurements only, never during one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from harness.analyse.analyse import record_of
+from harness.records.case import PlannedCase
+from harness.records.report import Record
+from harness.report import numbers
+from harness.store.runfile import StoredRun
+
+
+def case_name(planned: PlannedCase) -> str:
+    """`mlp batch 16 compile fp32`."""
+    case = planned.case
+    place = "" if case.device == "cpu" else f" {case.device}"
+    return numbers.safe(
+        f"{planned.label['model']} batch {case.batch_size}{place} {planned.label['runner']} {case.precision}"
+    )
+
+
+def outcome(record: Record) -> str:
+    """`1.49 ms ± 3 %, 2.70x` or `timeout: ...`."""
+    latency = record.latency_ms
+    if latency is None:
+        return numbers.safe(f"{record.status}: {record.reason}")
+    text = f"{numbers.significant(latency.median)} ms"
+    half = numbers.half_width(latency.low, latency.high)
+    if half is not None:
+        text += f" ± {numbers.percent(half)}"
+    if record.is_baseline:
+        text += ", baseline"
+    elif record.speedup is not None:
+        text += f", {record.speedup.ratio:.2f}x"
+    if record.status != "ok":
+        text += f", {record.status}: {record.reason}"
+    return numbers.safe(text)
+
+
+class PlainDisplay:
+    """For pipes and logs: a line as a pass begins, and one for each finished case."""
+
+    def __init__(self) -> None:
+        self.run: StoredRun | None = None
+        self._finished = 0
+
+    def __enter__(self) -> PlainDisplay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
+        return
+
+    def pass_begins(self, number: int, passes: int, cases: int) -> None:
+        self.say(f"pass {number + 1} of {passes}: {cases} case{'s' * (cases != 1)}")
+
+    def case_finished(self, planned: PlannedCase) -> None:
+        assert self.run is not None
+        self._finished += 1
+        total = sum(not c.unsupported for c in self.run.header.plan.cases)
+        text = outcome(record_of(self.run, planned.id))
+        self.say(f"[{self._finished}/{total}] {case_name(planned)}: {text}")
+
+    def say(self, text: str) -> None:
+        click.echo(text, err=True)
+
+
+class LiveDisplay(PlainDisplay):
+    """For a terminal: a bar with what is running and the time left, finished cases above it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        console = Console(stderr=True, highlight=False)
+        # No refresh thread: it would wake up while a case is timed.
+        self._progress = Progress(
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            TextColumn("{task.fields[left]}", style="dim"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task: Any = None
+        self._began = 0.0
+
+    def __enter__(self) -> LiveDisplay:
+        self._progress.start()
+        self._task = self._progress.add_task("starting", total=None, left="")
+        self._progress.refresh()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not self._began:
+            self._began = now
+        left = ""
+        if done:
+            left = f"about {numbers.duration((now - self._began) / done * (total - done))} left"
+        from rich.markup import escape
+
+        self._progress.update(
+            self._task,
+            completed=done,
+            total=total,
+            description=escape(f"{case_name(planned)}: {what}"),
+            left=left,
+        )
+        self._progress.refresh()
+
+    def say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False)

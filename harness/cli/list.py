@@ -1,0 +1,119 @@
+"""`harness list`: every component and suite, without loading torch or any plugin."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from harness import inventory, registry
+from harness.cli import options
+from harness.errors import ExitCode, HarnessError
+
+_SECTIONS = {
+    "models": "model",
+    "runners": "runner",
+    "precisions": "precision",
+    "reporters": "reporter",
+}
+
+
+@click.command("list", short_help="List models, runners, precisions, reporters and suites.")
+@click.argument("section", required=False, type=click.Choice([*_SECTIONS, "suites"]))
+@options.plugins
+@click.pass_context
+def command(ctx: click.Context, section: str | None, plugin: tuple[str, ...], verbose: bool) -> int:
+    """List what there is: name, summary, parameters with defaults, where it comes from, and why
+    something cannot be used here. The first call on a machine asks a child process, the others a cache.
+    """
+    formatter = click.HelpFormatter(max_width=None)
+    if section != "suites":
+        found = _stock(options.plugin_texts(ctx, plugin))
+        for problem in found["problems"]:
+            click.echo(_clean(problem), err=True)
+        for title, kind in _SECTIONS.items():
+            if section in (None, title):
+                _write(formatter, title, [c for c in found["components"] if c["kind"] == kind])
+    if section in (None, "suites"):
+        _write_suites(formatter)
+    click.echo(formatter.getvalue().rstrip())
+    return ExitCode.FINE
+
+
+def _stock(texts: tuple[str, ...]) -> dict[str, Any]:
+    extra = tuple(t for t in texts if not t.startswith("no:"))
+    blocked = tuple(t[3:] for t in texts if t.startswith("no:"))
+    key = inventory.environment_key(extra, blocked)
+    found = inventory.cached(key)
+    if found is not None:
+        return found
+    if sys.stderr.isatty():
+        click.echo("taking stock of this machine, once ...", err=True)
+    from harness.catalogue.loading import PluginRequest
+    from harness.errors import PluginError, UsageError
+    from harness.execute import probe
+
+    try:
+        return probe.ask(PluginRequest.from_options(texts), key)
+    except (PluginError, UsageError):
+        raise
+    except HarnessError as error:
+        # What is in the box can be shown whatever is wrong with torch or a plugin.
+        click.echo(f"what works here is not known: {error.message}", err=True)
+        return inventory.builtins()
+
+
+def _write(formatter: click.HelpFormatter, title: str, components: list[dict[str, Any]]) -> None:
+    with formatter.section(title):
+        rows = []
+        for component in sorted(components, key=lambda c: (c["name"], c["source"])):
+            name = component["name"]
+            if component.get("aliases"):
+                name += f" ({', '.join(component['aliases'])})"
+            rows.append((_clean(name), _clean(_text(component))))
+        if rows:
+            formatter.write_dl(rows, col_max=24)
+
+
+def _text(component: dict[str, Any]) -> str:
+    parts = [component["summary"]]
+    parameters = component.get("params", [])
+    if parameters:
+        shown = ", ".join(f"{p['name']}: {p['type']} = {_value(p.get('default'))}" for p in parameters)
+        parts.append(f"[{shown}]")
+    if component["distribution"]:
+        parts.append(f"from {component['distribution']} {component['version']}")
+    elif not component["source"].startswith("builtin:"):
+        parts.append(f"from {component.get('plugin') or component['source']}")
+    if component.get("requires"):
+        parts.append(f"needs the extra {component['requires']}")
+    if component.get("unusable"):
+        parts.append(f"NOT USABLE HERE: {component['unusable']}")
+    elif component.get("remark"):
+        parts.append(f"note: {component['remark']}")
+    return "; ".join(parts)
+
+
+def _value(default: Any) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, list):
+        return "+".join(map(str, default)) or "''"
+    return str(default)
+
+
+def _write_suites(formatter: click.HelpFormatter) -> None:
+    import tomllib
+
+    with formatter.section("suites"):
+        rows = []
+        for name in registry.suite_names():
+            rows.append((name, tomllib.loads(registry.suite_text(name)).get("summary", "")))
+        formatter.write_dl(rows, col_max=24)
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)

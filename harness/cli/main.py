@@ -1,0 +1,120 @@
+"""The command `harness`: finds the subcommand, and turns every error into a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module, metadata
+from typing import Any
+
+import click
+
+from harness.errors import ExitCode, HarnessError
+
+COMMANDS = {
+    "run": "Measure a model under several configurations, verified and isolated.",
+    "report": "Show stored runs as a table, Markdown, JSON or CSV.",
+    "list": "List models, runners, precisions, reporters and suites.",
+}
+"""Every subcommand with its help line, so that `--help` imports none of them."""
+
+
+class _Commands(click.Group):
+    """Imports a subcommand when it is called, and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"harness.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from harness.catalogue.suggest import suggestion
+
+            raise click.UsageError(
+                f"there is no command {args[0]!r}{suggestion(args[0], COMMANDS)}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"harness {metadata.version('pytorch-inference-lab')}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True,
+              help="Show the version and exit.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and what child processes printed.")
+@click.option("--plugin", multiple=True, metavar="MODULE|FILE|no:NAME",
+              help="Load a plugin for this call, or leave one out. May be repeated.")
+@click.pass_context
+def harness(ctx: click.Context, verbose: bool, plugin: tuple[str, ...]) -> None:
+    """Benchmark PyTorch inference: the same model under different configurations.
+
+    Every number comes with its proof: what really ran, how right its output is, how sure we are.
+    """
+    ctx.obj = {"verbose": verbose, "plugin": plugin}
+
+
+def main() -> None:
+    """Runs the command and leaves the process with one of `harness.errors.ExitCode`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of a command line; errors are printed as one line and a hint."""
+    verbose = "-v" in arguments or "--verbose" in arguments
+    try:
+        code = harness.main(arguments, prog_name="harness", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code) if isinstance(code, int) else ExitCode.FINE
+    except HarnessError as error:
+        return _say(error.message, error.hint, error.exit_code, verbose)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return ExitCode.FINE
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "harness"
+        return _say(error.format_message(), f"see `{command} --help`", ExitCode.USAGE, verbose)
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted", None, ExitCode.INTERRUPTED, verbose=False)
+    except BrokenPipeError:
+        # The reader has had enough; Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FINE
+    except Exception as error:
+        text = f"a fault of the harness: {type(error).__name__}: {error}"
+        return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
+
+
+def _say(message: str, hint: str | None, code: ExitCode, verbose: bool) -> ExitCode:
+    if verbose and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    try:
+        click.echo(click.style("error: ", fg="red") + _one_line(message), err=True)
+        if hint:
+            click.echo(f"hint: {_one_line(hint) if not verbose else hint}", err=True)
+    except BrokenPipeError:
+        pass
+    return code
+
+
+def _one_line(text: Any) -> str:
+    """Messages may carry names and texts of strangers: no line breaks, no escape sequences."""
+    lines = [line for line in str(text).splitlines() if line.strip()]
+    joined = lines[-1] if len(lines) > 3 else " ".join(lines)
+    return "".join(c if c.isprintable() else "?" for c in joined)

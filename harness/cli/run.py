@@ -1,0 +1,231 @@
+"""`harness run`: measures a sweep."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from typing import Any
+
+import click
+
+from harness import inventory, registry
+from harness.analyse.analyse import analyse, record_of
+from harness.catalogue import params
+from harness.catalogue.catalogue import unknown_name
+from harness.catalogue.loading import PluginRequest
+from harness.catalogue.specs import parse
+from harness.cli import options
+from harness.cli.display import LiveDisplay, PlainDisplay
+from harness.cli.show import in_order, message, reporter, show
+from harness.errors import ExitCode
+from harness.execute.observers import Observers
+from harness.execute.run import (
+    Interrupted,
+    RunRequest,
+    launcher,
+    make_plan,
+    measure,
+    start_header,
+)
+from harness.execute.supervise import Interrupts
+from harness.plan import suites
+from harness.plan.planner import total_estimate_s
+from harness.records import codec
+from harness.records.case import Plan, PlannedCase, Scenario
+from harness.records.events import RunStarted, Settings
+from harness.records.report import Report
+from harness.report.numbers import duration, safe
+from harness.store.folder import Folder, results_folder, write_whole
+from harness.store.runfile import StoredRun
+
+_BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
+
+
+@click.command("run", short_help="Measure a model under several configurations, verified and isolated.")
+@options.axes("to measure, or `all` that are usable here")
+@click.option("--suite", metavar="NAME|FILE", help="A named sweep; options above replace its axes.")
+@click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
+@click.option("--passes", type=click.IntRange(1, 100), default=3, show_default=True,
+              help="Replicates of each case, every one in a fresh process.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, metavar="S",
+              help="Seconds for one replicate, loading included.")
+@click.option("--time-budget", type=click.FloatRange(min=0), metavar="S",
+              help="Start no new replicate so many seconds after the first pass.")
+@click.option("--baseline", default="", metavar="AXIS=VALUE,...",
+              help="What speed-ups are counted from (eager fp32 by default), or `none`.")
+@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), metavar="X",
+              help="Accept errors up to X whatever the precision; printed with every result.")
+@click.option("--memory/--no-memory", default=True, help="Measure memory, in a process of its own.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+              help="For weights, inputs and the order of the cases.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
+@options.output
+@options.results
+@options.plugins
+@click.pass_context
+def command(ctx: click.Context, **given: Any) -> int:
+    """Measure a sweep: by default the suite `default`, mlp, cnn and transformer under every runner.
+
+    \b
+    harness run
+    harness run --runner compile --precision bf16
+    harness run -m mlp:hidden_dim=4096,cnn -r eager,onnxruntime -b 1,64
+    harness run --suite quick --format markdown --output table.md
+    """
+    request = _request(ctx, given)
+    _check_names(request)
+    folder = Folder(results_folder(given["results"]))
+    form = reporter(given["format_"], request.plugins)
+    with Interrupts() as interrupts, launcher(interrupts) as zygotes:
+        interrupts.on_second = zygotes.close
+        try:
+            plan = make_plan(request, zygotes, Scenario())
+        except Interrupted:
+            return _signal_code(interrupts)
+        for text in (*plan.warnings, *plan.notes, *zygotes.notes):
+            message(text)
+        zygotes.notes.clear()
+        if given["plan_only"]:
+            _show_plan(plan, request)
+            return ExitCode.FINE
+        header = start_header(request, plan, Scenario())
+        observers = Observers(plan.plugins, request.plugins, message)
+        with _Display(observers, header) as display:
+            run = measure(header, request, zygotes, folder, display, display.on_event)
+        for text in zygotes.notes:
+            message(text)
+    report = analyse(run)
+    path = folder.report_path(header.id)
+    write_whole(path, codec.pretty(report))
+    observers.tell("harness_run_finished", report=report)
+    show(in_order(report), form, given["output"])
+    message(f"saved: {path}")
+    return _exit_code(report, interrupts, given["strict"])
+
+
+def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
+    axes = suites.Axes.from_texts(
+        **{a: given[a] for a in ("model", "runner", "precision", "batch_size", "device", "threads")}
+    )
+    name = given["suite"]
+    if name is None and not axes.given():
+        name = registry.defaults()["run"]["suite"]
+    suite = suites.find(name) if name else None
+    return RunRequest(
+        matrices=suites.matrices(axes, suite),
+        plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
+        settings=Settings(
+            passes=given["passes"],
+            timeout_s=given["timeout"],
+            time_budget_s=given["time_budget"],
+            tolerance=given["tolerance"],
+            memory=given["memory"],
+        ),
+        baseline=given["baseline"],
+        suite=suite.name if suite else None,
+        seed=given["seed"],
+        command=shlex.join(["harness", *sys.argv[1:]]),
+    )
+
+
+def _check_names(request: RunRequest) -> None:
+    """Finds misspelt names at once where the components are known, before any process is started.
+
+    Where they are not (a plugin by option, a new environment) the plan's child finds them.
+    """
+    if request.plugins.extra or request.plugins.blocked:
+        return
+    found = inventory.cached(inventory.environment_key())
+    if found is None:
+        return
+    for kind in ("model", "runner", "precision"):
+        known: dict[str, list[dict[str, Any]]] = {}
+        for row in found["components"]:
+            if row["kind"] == kind:
+                for name in (row["name"], *row.get("aliases", ())):
+                    known.setdefault(name, []).append(row)
+        names = sorted({row["name"] for rows in known.values() for row in rows})
+        for spec in (parse(t, kind) for m in request.matrices for t in getattr(m, kind) if t != "all"):
+            rows = known.get(spec.name)
+            if rows is None:
+                raise unknown_name(kind, spec, names, found["problems"])
+            if len(rows) == 1:
+                takes = [params.Parameter(**{"default": None, **p}) for p in rows[0]["params"]]
+                params.check_names(rows[0]["name"], takes, dict(spec.values))
+
+
+class _Display:
+    """Joins the display on the screen and the plugins that listen."""
+
+    def __init__(self, observers: Observers, header: RunStarted) -> None:
+        self._screen = LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
+        self._observers = observers
+        self._header = header
+        self._run: StoredRun | None = None
+
+    def __enter__(self) -> _Display:
+        self._screen.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._screen.__exit__(*_)
+
+    def on_event(self, run: StoredRun, event: Any) -> None:
+        self._run = self._screen.run = run
+        if isinstance(event, RunStarted):
+            ids = [c.id for c in event.plan.cases]
+            self._observers.tell("harness_run_started", run=analyse(run).run, case_ids=ids)
+
+    def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
+        self._screen.begin(planned, what, done, total)
+
+    def pass_begins(self, number: int, passes: int, cases: int) -> None:
+        self._screen.pass_begins(number, passes, cases)
+
+    def case_finished(self, planned: PlannedCase) -> None:
+        self._screen.case_finished(planned)
+        assert self._run is not None
+        record = record_of(self._run, planned.id)
+        self._observers.tell("harness_case_finished", run=analyse(self._run).run, record=record)
+
+
+def _show_plan(plan: Plan, request: RunRequest) -> None:
+    import tabulate
+
+    rows = []
+    for planned in plan.cases:
+        case = planned.case
+        remark = f"unsupported: {planned.unsupported}" if planned.unsupported else ""
+        remark = remark or (f"emulated: {planned.emulated}" if planned.emulated else "")
+        if planned.added:
+            remark = "; ".join(x for x in ("added as baseline", remark) if x)
+        rows.append([planned.label["model"], case.batch_size, planned.label["runner"], case.precision,
+                     case.device, case.threads, safe(remark)])
+    titles = ["model", "batch", "runner", "precision", "device", "threads", "remark"]
+    click.echo(tabulate.tabulate(rows, headers=titles, tablefmt="plain", disable_numparse=True))
+    supported = sum(not c.unsupported for c in plan.cases)
+    passes = request.settings.passes
+    click.echo(
+        f"\n{supported} of {len(plan.cases)} cases would be measured, {passes} "
+        f"pass{'es' * (passes != 1)} each: about {duration(total_estimate_s(plan, passes))}"
+    )
+
+
+def _signal_code(interrupts: Interrupts) -> ExitCode:
+    return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.TERMINATED
+
+
+def _exit_code(report: Report, interrupts: Interrupts, strict: bool) -> ExitCode:
+    if interrupts:
+        return _signal_code(interrupts)
+    statuses = [r.status for r in report.records]
+    if any(s in _BAD for s in statuses):
+        measured = any(r.latency_ms for r in report.records)
+        return ExitCode.CASES if measured else ExitCode.NOTHING
+    if not any(r.latency_ms for r in report.records):
+        message("nothing could be measured")
+        return ExitCode.NOTHING
+    return ExitCode.CASES if strict and "unsupported" in statuses else ExitCode.FINE
+
+

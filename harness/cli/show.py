@@ -1,0 +1,74 @@
+"""Renders reports to the terminal, a pipe or a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from harness.catalogue import Catalogue, PluginRequest, load
+from harness.catalogue.specs import parse
+from harness.components import Reporter
+from harness.errors import HarnessError, PluginError, UnknownName
+from harness.records.report import Report
+from harness.report.select import standard_order
+from harness.store.folder import write_whole
+
+
+def message(text: str) -> None:
+    """One line for the user, on stderr; stdout is for data."""
+    click.echo("".join(c if c.isprintable() else "?" for c in text), err=True)
+
+
+def reporter(name: str, plugins: PluginRequest) -> Reporter:
+    """The reporter of that name; third-party plugins are only loaded if the box has none.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    spec = parse(name, "reporter")
+    catalogue = Catalogue(load(PluginRequest(blocked=plugins.blocked), only=()))
+    try:
+        found = catalogue.get("reporter", spec)
+    except UnknownName:
+        found = Catalogue(load(plugins)).get("reporter", spec)
+    assert isinstance(found.component, Reporter)
+    return found.component
+
+
+def show(report: Report, form: Reporter, output: str | None) -> None:
+    """Prints or writes one report, in the standard order unless it is sorted already.
+
+    Raises:
+        PluginError: the reporter fails.
+        StoreError: the file cannot be written.
+    """
+    to_terminal = output is None and sys.stdout.isatty()
+    try:
+        if to_terminal:
+            width = shutil.get_terminal_size((120, 40)).columns
+            text = form.display(report, width, colour=not os.environ.get("NO_COLOR"))
+        else:
+            text = form.render(report)
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise PluginError(f"reporter {form.name} failed: {type(error).__name__}: {error}") from error
+    if output is not None:
+        write_whole(Path(output), text)
+        message(f"written: {output}")
+    elif isinstance(text, bytes):
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+    else:
+        click.echo(text, nl=not text.endswith("\n"), color=True if to_terminal else None)
+
+
+def in_order(report: Report) -> Report:
+    """The report with its records in the order in which people read them."""
+    from dataclasses import replace
+
+    return replace(report, records=standard_order(report.records))

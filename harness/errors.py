@@ -1,0 +1,85 @@
+"""Errors that a user can cause or must be told of, and the exit codes of the command.
+
+HarnessError            one line and a hint; caught in one place, cli.main
++-- UsageError          a wrong option, specification, suite or file name            exit 2
+|   +-- UnknownName     a name that no component has
+|   +-- AmbiguousName   a name that two distributions provide
+|   +-- PluginError     a plugin that was asked for cannot be loaded
+|   +-- StoreError      a run that cannot be found or read
++-- NothingMeasured     the run ended without one sample                            exit 4
++-- EnvironmentFault    this machine or installation cannot run the harness          exit 4
+
+Unsupported             raised by plugins: this combination cannot be; no fault of anybody
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command's exit code means."""
+
+    FINE = 0
+    """All went well; unsupported combinations inside a grid are no fault."""
+    GATE = 1
+    """A comparison or a claim failed its gate."""
+    USAGE = 2
+    """The command line, a suite or a stored file is wrong."""
+    CASES = 3
+    """Some cases failed or gave incorrect output (or, with --strict, were unsupported)."""
+    NOTHING = 4
+    """Nothing could be measured."""
+    FAULT = 70
+    """A fault of the harness itself."""
+    INTERRUPTED = 130
+    """Ended by Ctrl-C; what was finished is kept."""
+    TERMINATED = 143
+    """Ended by SIGTERM; what was finished is kept."""
+
+
+class HarnessError(Exception):
+    """An expected error: shown as one line, with a hint where one helps."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(HarnessError):
+    """Something in the command line, a specification or a suite is wrong."""
+
+
+class UnknownName(UsageError):
+    """No component of this kind has that name."""
+
+
+class AmbiguousName(UsageError):
+    """Two distributions provide this name."""
+
+
+class PluginError(UsageError):
+    """A plugin that was asked for cannot be loaded."""
+
+
+class StoreError(UsageError):
+    """A run that cannot be found or read."""
+
+
+class NothingMeasured(HarnessError):
+    """A run that ended without a single sample."""
+
+    exit_code = ExitCode.NOTHING
+
+
+class EnvironmentFault(HarnessError):
+    """The harness cannot work here: no fault of what was asked."""
+
+    exit_code = ExitCode.NOTHING
+
+
+class Unsupported(Exception):
+    """Raised by a plugin: this combination cannot run here. The text says why and what would work."""

@@ -1,0 +1,169 @@
+"""The zygotes of a run: one for each lane, so that every pass has fresh, independent parents."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness.catalogue.loading import PluginRequest
+from harness.execute.supervise import Interrupts, Outcome, ZygoteProcess
+from harness.inventory import cache_home
+from harness.jobs import Job
+from harness.records.case import PlannedCase, Provider
+
+TOGETHER = 4
+"""At most so many zygotes are kept waiting."""
+SPAWN_VARIABLE = "HARNESS_SPAWN"
+"""If set and not empty, every job gets an interpreter of its own: slower, for systems where a fork
+is not safe."""
+
+
+class Launcher:
+    """Gives jobs to zygotes and replaces those that die.
+
+    Args:
+        folder: the run's temporary folder.
+        interrupts: signals to heed while waiting.
+    """
+
+    def __init__(self, folder: Path, interrupts: Interrupts | None = None) -> None:
+        self.folder = folder
+        self.interrupts = interrupts
+        self.notes: list[str] = []
+        self.preload_s = 0.0
+        self.solo = sys.platform != "linux" or bool(os.environ.get(SPAWN_VARIABLE))
+        if self.solo:
+            self.notes.append("every replicate is a new interpreter: forking is off here")
+        self._lanes: dict[int, ZygoteProcess] = {}
+        self._preloads: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Launcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every zygote with all it started."""
+        for zygote in self._lanes.values():
+            zygote.close()
+        self._lanes.clear()
+
+    def start(self, lanes: int) -> None:
+        """Starts zygotes for the first lanes at once, so that they import side by side.
+
+        Raises:
+            EnvironmentFault: they cannot start.
+        """
+        for lane in range(min(lanes, TOGETHER) if not self.solo else 1):
+            self._begin(lane)
+        for zygote in list(self._lanes.values()):
+            self._finish(zygote)
+
+    def _begin(self, lane: int) -> ZygoteProcess:
+        if lane not in self._lanes:
+            folder = self.folder / f"lane-{lane}"
+            folder.mkdir(exist_ok=True)
+            self._lanes[lane] = ZygoteProcess(folder, self.solo, _machine_cache())
+        return self._lanes[lane]
+
+    def _finish(self, zygote: ZygoteProcess) -> None:
+        zygote.wait_ready(self.interrupts)
+        if zygote.threads > 1 and not self.solo:
+            self.notes.append(
+                f"every replicate is a new interpreter: a process that has imported torch has "
+                f"{zygote.threads} threads here, and forking it is not safe"
+            )
+            self._all_solo()
+            return
+        for request in self._preloads:
+            zygote.preload(request, self.interrupts)
+
+    def _all_solo(self) -> None:
+        self.close()
+        self.solo = True
+
+    def preload(self, cases: list[PlannedCase], plugins: PluginRequest) -> None:
+        """Lets the plan's runners import once what every child would import again."""
+        runners: dict[tuple[str, str], Provider] = {}
+        for planned in cases:
+            if not planned.unsupported:
+                runner = next(p for p in planned.providers if p.kind == "runner")
+                runners[runner.name, runner.source] = runner
+        if self.solo or self.interrupts:
+            return
+        for runner in runners.values():
+            request = {
+                "runner": runner.name,
+                "source": runner.source,
+                "distribution": runner.distribution,
+                "extra": plugins.extra,
+                "blocked": plugins.blocked,
+            }
+            if self._accepts(request, runner.name):
+                self._preloads.append(request)
+        for lane, zygote in list(self._lanes.items()):
+            if lane != 0:
+                for request in self._preloads:
+                    zygote.preload(request, self.interrupts)
+        self.preload_s = self._lane(0).preload_s
+
+    def _accepts(self, request: dict[str, Any], name: str) -> bool:
+        """Tries one preload in the first lane, which is made anew if it does harm."""
+        zygote = self._lane(0)
+        alive = zygote.preload(request, self.interrupts)
+        if alive and zygote.note:
+            self.notes.append(zygote.note)
+            zygote.note = None
+        if alive and zygote.threads == 1:
+            return True
+        self.notes.append(
+            f"preload of runner {name} is left out: it "
+            + (f"leaves {zygote.threads} threads" if alive else "ends the process")
+        )
+        self._drop(0)
+        return False
+
+    def _drop(self, lane: int) -> None:
+        self._lanes.pop(lane).close()
+
+    def _lane(self, lane: int) -> ZygoteProcess:
+        """A ready zygote for a lane; lanes of the past are ended when there are too many."""
+        if lane in self._lanes and not self._lanes[lane].usable:
+            self._drop(lane)
+        if lane not in self._lanes:
+            for old in sorted(self._lanes)[: max(0, len(self._lanes) - TOGETHER + 1)]:
+                if old < lane:
+                    self._drop(old)
+            self._finish(self._begin(lane))
+            if lane not in self._lanes:
+                return self._lane(lane)
+        return self._lanes[lane]
+
+    def run(
+        self,
+        lane: int,
+        kind: str,
+        job: Job,
+        timeout_s: float,
+        on_message: Callable[[str, Any], None] = lambda name, body: None,
+    ) -> Outcome:
+        """Does one job in a child of the lane's zygote."""
+        zygote = self._lane(0 if self.solo else lane)
+        outcome = zygote.run(kind, job, timeout_s, self.interrupts, on_message)
+        if outcome.lost or self.solo:
+            self._drop(0 if self.solo else lane)
+        return outcome
+
+
+def _machine_cache() -> dict[str, str]:
+    """Where inductor keeps what it finds out about the processor; each case has its own for the rest."""
+    try:
+        version = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return {}
+    return {"TORCHINDUCTOR_CACHE_DIR": str(cache_home() / f"inductor-{version}")}

@@ -1,0 +1,40 @@
+"""Asks a probe child what components there are and which work here; the answer is cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness import inventory
+from harness.catalogue.loading import PluginRequest
+from harness.errors import NothingMeasured
+from harness.execute.launch import Launcher
+from harness.execute.outcomes import ending
+from harness.execute.run import as_error, launcher
+from harness.execute.supervise import Interrupts
+from harness.jobs import InventoryJob
+
+TIMEOUT_S = 120.0
+
+
+def ask(plugins: PluginRequest, key: str) -> dict[str, Any]:
+    """Starts a probe child and keeps what it says.
+
+    Raises:
+        HarnessError: it cannot answer.
+    """
+    with Interrupts() as interrupts, launcher(interrupts) as zygotes:
+        return ask_with(zygotes, plugins, key)
+
+
+def ask_with(zygotes: Launcher, plugins: PluginRequest, key: str) -> dict[str, Any]:
+    """The same with zygotes that are there already."""
+    zygotes.start(1)
+    outcome = zygotes.run(0, "inventory", InventoryJob(plugins), TIMEOUT_S)
+    found = outcome.messages.get("result")
+    if not isinstance(found, dict):
+        end = ending(outcome, TIMEOUT_S)
+        raise as_error(
+            outcome.messages.get("failure"), NothingMeasured(f"taking stock failed: {end.reason}", end.detail)
+        )
+    inventory.keep(key, found)
+    return found

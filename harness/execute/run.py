@@ -1,0 +1,145 @@
+"""One run from start to end: plan in a child, file on disk, sweep, report."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from harness.catalogue.loading import PluginRequest
+from harness.errors import HarnessError, NothingMeasured, UsageError
+from harness.execute.launch import Launcher
+from harness.execute.outcomes import ending, result
+from harness.execute.supervise import Interrupts
+from harness.execute.sweep import Sweep, Watcher, now
+from harness.jobs import Failure, Matrix, PlanJob
+from harness.records import codec
+from harness.records.case import Plan, Scenario
+from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
+from harness.store.folder import Folder, new_run_id
+from harness.store.runfile import RunWriter, StoredRun
+
+PLAN_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What the user asked for."""
+
+    matrices: list[Matrix]
+    plugins: PluginRequest = field(default_factory=PluginRequest)
+    settings: Settings = field(default_factory=Settings)
+    baseline: str = ""
+    suite: str | None = None
+    seed: int = 0
+    command: str = "harness run"
+
+
+@contextmanager
+def launcher(interrupts: Interrupts) -> Iterator[Launcher]:
+    """Zygotes with a temporary folder, both gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="harness-"))
+    try:
+        with Launcher(folder, interrupts) as started:
+            yield started
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_plan(request: RunRequest, zygotes: Launcher, scenario: Scenario) -> Plan:
+    """Asks a child for the plan.
+
+    Raises:
+        UsageError: the request is wrong; the child says how.
+        EnvironmentFault: no child can be started.
+    """
+    job = PlanJob(
+        matrices=request.matrices,
+        plugins=request.plugins,
+        scenario=scenario,
+        settings=request.settings,
+        baseline=request.baseline,
+    )
+    zygotes.start(request.settings.passes)
+    outcome = zygotes.run(0, "plan", job, PLAN_TIMEOUT_S)
+    plan: Plan | None = result(outcome, Plan)
+    if plan is None:
+        end = ending(outcome, PLAN_TIMEOUT_S)
+        if end.status == "interrupted":
+            raise Interrupted
+        raise as_error(
+            outcome.messages.get("failure"), NothingMeasured(f"planning failed: {end.reason}", end.detail)
+        )
+    return plan
+
+
+class Interrupted(Exception):
+    """A signal came before anything was measured."""
+
+
+def as_error(failure: object, otherwise: HarnessError) -> HarnessError:
+    """The user's error that a child found, or `otherwise`."""
+    with contextlib.suppress(codec.ValidationError):
+        said = codec.convert(failure, Failure)
+        if said.usage:
+            return UsageError(said.reason, said.hint)
+    return otherwise
+
+
+def start_header(request: RunRequest, plan: Plan, scenario: Scenario) -> RunStarted:
+    """The header of a new run."""
+    return RunStarted(
+        schema=SCHEMA,
+        id=new_run_id(),
+        started=now(),
+        command=request.command,
+        suite=request.suite,
+        seed=request.seed,
+        harness_version=metadata.version("pytorch-inference-lab"),
+        settings=request.settings,
+        scenario=scenario,
+        plan=plan,
+    )
+
+
+def measure(
+    header: RunStarted,
+    request: RunRequest,
+    zygotes: Launcher,
+    folder: Folder,
+    watcher: Watcher,
+    on_event: Callable[[StoredRun, Event], None] = lambda run, event: None,
+) -> StoredRun:
+    """Measures a plan and keeps every event in the run's file.
+
+    Args:
+        on_event: told of each event once it is on the disk, with all that is known so far.
+    """
+    interrupts = zygotes.interrupts
+    assert interrupts is not None
+    run = StoredRun(header)
+    writer = RunWriter(folder.run_path(header.id), header)
+
+    def write(event: Event) -> None:
+        writer.write(event)
+        run.add(event)
+        on_event(run, event)
+
+    on_event(run, header)
+    try:
+        zygotes.preload(header.plan.cases, request.plugins)
+        sweep = Sweep(
+            header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher
+        )
+        write(sweep.run())
+    except HarnessError as error:
+        write(Ended(now(), "failed", error.message))
+        raise
+    finally:
+        writer.close()
+    return run

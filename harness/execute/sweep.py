@@ -1,0 +1,253 @@
+"""The sweep: pass after pass over the cases, each in random order, every event written at once.
+
+Breadth first: after the first pass every case has a row, and each further pass, with children of
+another zygote, makes the rows surer. Stopping at any moment leaves a valid, less precise result.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from harness.catalogue.loading import PluginRequest
+from harness.execute.launch import Launcher
+from harness.execute.outcomes import ending, result, sample_of
+from harness.execute.supervise import Interrupts
+from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult
+from harness.records.case import PlannedCase
+from harness.records.events import (
+    OK,
+    Built,
+    Ended,
+    Event,
+    MemoryMeasured,
+    ReferenceMade,
+    RunStarted,
+    Sample,
+)
+
+_GOES_ON = (OK, "incorrect")
+"""After one of these a case is measured again in the next pass."""
+
+
+class Watcher(Protocol):
+    """Who looks on: called between jobs only, never while one is timed."""
+
+    def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
+        """A job of a case is about to start; `done` of `total` replicates are behind."""
+
+    def pass_begins(self, number: int, passes: int, cases: int) -> None:
+        """A pass over so many cases begins."""
+
+    def case_finished(self, planned: PlannedCase) -> None:
+        """Nothing more will be measured of this case."""
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Sweep:
+    """Measures the supported cases of a plan.
+
+    Args:
+        header: the run, with its plan and settings.
+        write: where events go; returns when they are on the disk.
+        launcher: gives jobs to children.
+        plugins: what --plugin said.
+        folder: a temporary folder of the run.
+        interrupts: set by signals.
+        watcher: who looks on.
+    """
+
+    def __init__(
+        self,
+        header: RunStarted,
+        write: Callable[[Event], None],
+        launcher: Launcher,
+        plugins: PluginRequest,
+        folder: Path,
+        interrupts: Interrupts,
+        watcher: Watcher,
+    ) -> None:
+        self.header = header
+        self.settings = header.settings
+        self.write = write
+        self.launcher = launcher
+        self.plugins = plugins
+        self.folder = folder
+        self.interrupts = interrupts
+        self.watcher = watcher
+        self.active = [c for c in header.plan.cases if not c.unsupported]
+        self._references: dict[str, str] = {}
+        self._measured: set[str] = set()
+        self._first_pass_end: float | None = None
+
+    def run(self) -> Ended:
+        """Measures until all is done, the budget is spent or a signal came."""
+        order = random.Random(self.header.seed)
+        done, total = 0, len(self.active) * self.settings.passes
+        for number in range(self.settings.passes):
+            cases = list(self.active)
+            order.shuffle(cases)
+            self.watcher.pass_begins(number, self.settings.passes, len(cases))
+            for planned in cases:
+                if self._stop():
+                    return self._ended()
+                goes_on = self._replicate(planned, number, done, total)
+                done += 1
+                if self.interrupts:
+                    return self._ended()
+                if not goes_on:
+                    self.active.remove(planned)
+                    total -= self.settings.passes - number - 1
+                if not goes_on or number == self.settings.passes - 1:
+                    self.watcher.case_finished(planned)
+            if number == 0:
+                self._first_pass_end = time.monotonic()
+        return self._ended()
+
+    def _stop(self) -> bool:
+        return bool(self.interrupts) or self._out_of_time()
+
+    def _out_of_time(self) -> bool:
+        budget, since = self.settings.time_budget_s, self._first_pass_end
+        return budget is not None and since is not None and time.monotonic() - since > budget
+
+    def _ended(self) -> Ended:
+        if self.interrupts:
+            import signal
+
+            number = self.interrupts.received
+            word = "interrupted" if number == signal.SIGINT else "terminated"
+            return Ended(now(), word, f"ended by {signal.Signals(number or signal.SIGINT).name}")
+        if self._out_of_time():
+            return Ended(now(), "out_of_time", "the time budget is spent")
+        return Ended(now(), "finished")
+
+    # -- one case ---------------------------------------------------------------------------------
+
+    def _replicate(self, planned: PlannedCase, number: int, done: int, total: int) -> bool:
+        """One replicate of a case, with what must be made before the first; whether it goes on."""
+
+        def begin(what: str) -> None:
+            self.watcher.begin(planned, what, done, total)
+
+        if number == 0:
+            begin("reference")
+            self._reference(planned)
+            if planned.builds and not self.interrupts:
+                begin("build")
+                if not self._build(planned):
+                    return False
+        if self.interrupts:
+            return False
+        begin(f"replicate {number + 1}")
+        status = self._sample(planned, number)
+        if number == 0 and status in _GOES_ON and self.settings.memory and not self.interrupts:
+            begin("memory")
+            self._memory(planned)
+        return status in _GOES_ON
+
+    def _job(self, planned: PlannedCase, replicate: int) -> CaseJob:
+        return CaseJob(
+            planned=planned,
+            plugins=self.plugins,
+            seed=self.header.seed,
+            folder=str(self.folder / "cases" / planned.id),
+            reference=self._references.get(_model_key(planned), ""),
+            cache=str(self.folder / "caches" / planned.id),
+            replicate=replicate,
+            settings=self.settings,
+        )
+
+    def _reference(self, planned: PlannedCase) -> None:
+        """Makes the reference of the case's model and batch size, unless another case had it made."""
+        key = _model_key(planned)
+        if key in self._references:
+            return
+        self._references[key] = str(self.folder / f"reference-{len(self._references)}.pt")
+        outcome = self.launcher.run(
+            0, "reference", self._job(planned, 0), self.settings.timeout_s
+        )
+        end = ending(outcome, self.settings.timeout_s)
+        if end.status == "interrupted":
+            return
+        made: ReferenceResult | None = result(outcome, ReferenceResult)
+        self.write(
+            ReferenceMade(
+                cases=[c.id for c in self.header.plan.cases if _model_key(c) == key],
+                status=end.status,
+                seconds=outcome.seconds,
+                precision=made.precision if made else None,
+                reason=end.reason,
+                detail=end.detail,
+                warnings=made.warnings if made else [],
+            )
+        )
+
+    def _build(self, planned: PlannedCase) -> bool:
+        outcome = self.launcher.run(0, "build", self._job(planned, 0), self.settings.timeout_s)
+        end = ending(outcome, self.settings.timeout_s)
+        if end.status == "interrupted":
+            return False
+        made: BuildResult | None = result(outcome, BuildResult)
+        self.write(
+            Built(
+                case=planned.id,
+                status=end.status,
+                seconds=outcome.seconds,
+                build_s=made.build_s if made else None,
+                reason=end.reason,
+                detail=end.detail,
+                facts=made.facts if made else {},
+            )
+        )
+        return end.status == OK
+
+    def _sample(self, planned: PlannedCase, number: int) -> str:
+        started = now()
+        timeout = self.settings.timeout_s
+        outcome = self.launcher.run(number, "sample", self._job(planned, number), timeout)
+        sample = sample_of(outcome, planned.id, number, started, timeout)
+        self._keep(sample)
+        return sample.status
+
+    def _keep(self, sample: Sample) -> None:
+        """Writes a sample. A replicate cut short is not held against the finished ones before it."""
+        if sample.status == "interrupted" and sample.case in self._measured:
+            return
+        self.write(sample)
+        self._measured.add(sample.case)
+
+    def _memory(self, planned: PlannedCase) -> None:
+        timeout = self.settings.timeout_s
+        outcome = self.launcher.run(0, "memory", self._job(planned, 0), timeout)
+        end = ending(outcome, timeout)
+        if end.status == "interrupted":
+            return
+        found: MemoryResult | None = result(outcome, MemoryResult)
+        self.write(
+            MemoryMeasured(
+                case=planned.id,
+                status=end.status,
+                seconds=outcome.seconds,
+                memory=found.memory if found else None,
+                reason=end.reason,
+                detail=end.detail,
+            )
+        )
+
+
+def _model_key(planned: PlannedCase) -> str:
+    """What cases must share to share a reference: model, its provider, parameters and batch size."""
+    case = planned.case
+    provider = next(p for p in planned.providers if p.kind == "model")
+    return repr((provider, case.model, sorted(case.params.items()), case.batch_size))
+
+

@@ -1,0 +1,102 @@
+"""What a child process does with its job: dispatch, and every exception turned into one line."""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from harness.catalogue.loading import describe
+from harness.errors import HarnessError, Unsupported
+from harness.jobs import (
+    BuildResult,
+    CaseJob,
+    Channel,
+    Failure,
+    InventoryJob,
+    PlanJob,
+    decode_job,
+)
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|cannot allocate memory"
+    r"|failed to allocate memory|std::bad_alloc|bad allocation|CUDA_ERROR_OUT_OF_MEMORY",
+    re.IGNORECASE,
+)
+_DETAIL = 8000
+"""Characters of a traceback that are kept."""
+
+
+def main(job_file: str, fd: int) -> int:
+    """Does the job in `job_file`, answers on `fd`, and returns the exit code of the process."""
+    channel = Channel(fd)
+    try:
+        kind, job = decode_job(Path(job_file).read_bytes())
+        _do(kind, job, channel)
+    except (Exception, SystemExit) as error:
+        channel.send("failure", failure_of(error))
+        return 1
+    return 0
+
+
+def _do(kind: str, job: Any, channel: Channel) -> None:
+    if isinstance(job, PlanJob):
+        from harness.plan.planner import make_plan
+
+        channel.send("result", make_plan(job))
+        return
+    if isinstance(job, InventoryJob):
+        from harness.plan.inventory import take_inventory
+
+        channel.send("result", take_inventory(job.plugins))
+        return
+    assert isinstance(job, CaseJob)
+    from harness.measure import memory, reference, sample
+    from harness.measure.prepare import CaseWork
+
+    work = CaseWork(job)
+    if kind == "reference":
+        reference.make(work, Path(job.reference), channel)
+    elif kind == "build":
+        channel.send("stage", "build")
+        start = time.perf_counter()
+        work.runner.build(work)
+        channel.send("result", BuildResult(time.perf_counter() - start - work.drawing_s))
+    elif kind == "sample":
+        sample.take(work, job, channel)
+    elif kind == "memory":
+        memory.take(work, job, channel)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """A status and one sentence for an exception."""
+    detail = "".join(traceback.format_exception(error))[-_DETAIL:]
+    if isinstance(error, HarnessError):
+        return Failure("failed", error.message, detail, error.hint, usage=True)
+    if isinstance(error, Unsupported):
+        return Failure("unsupported", " ".join(str(error).split()), detail)
+    if is_out_of_memory(error):
+        return Failure("out_of_memory", describe(error), detail)
+    if isinstance(error, SystemExit):
+        return Failure("failed", f"the code ended its process: SystemExit({error.code!r})", detail)
+    return Failure("failed", f"{describe(error)}{_where(error)}", detail)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocator gave up: by type, or by what it says, since runtimes raise their own."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
+
+
+def _where(error: BaseException) -> str:
+    """ " (net.py:12)": the last line of the user's own code, if the error came through any."""
+    paths = sysconfig.get_paths()
+    others = (str(Path(__file__).parent.parent), paths["stdlib"], paths["purelib"], "<")
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(others) and "site-packages" not in frame.filename:
+            return f" ({Path(frame.filename).name}:{frame.lineno})"
+    return ""

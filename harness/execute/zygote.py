@@ -1,0 +1,264 @@
+"""The zygote: a fresh interpreter that imports torch, stops, and forks a child for each job.
+
+Run as `python -m harness.execute.zygote CONTROL_FD [--solo]`. It touches no device and stays
+single-threaded, so that forking is safe; children of different zygotes are independent processes in
+all that matters to a measurement, at a fiftieth of the price of a new interpreter.
+
+The parent talks through a SOCK_SEQPACKET socket:
+
+    -> {"preload": {runner, source, ...}}      run one runner's preload()
+    <- {"ready": {threads, preload_s, note}}
+    -> {"job": file} + 2 descriptors           the pipe for answers, the file for stdout and stderr
+    <- {"started": pid}
+    -> {"kill": true}                          end the child and everything it started
+    <- {"ended": {"exit": code} | {"signal": number}}
+
+With --solo (where forking is not safe) the process does one job itself and exits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, NoReturn
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+MOST = 60_000
+"""Bytes of one control message; jobs travel as files."""
+
+
+def prctl(option: int, value: int) -> bool:
+    """Linux's prctl; False where there is none."""
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def threads_of(pid: int | str = "self") -> int:
+    """How many threads a process has; 1 where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            return next(int(x.split()[1]) for x in file if x.startswith("Threads:"))
+    except (OSError, StopIteration):
+        return 1
+
+
+def children_of(pid: int) -> list[int]:
+    """Direct children of a process, over all its threads."""
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += [int(p) for p in file.read().split()]
+    except FileNotFoundError:
+        # The process or a thread has ended, or the kernel keeps no such list.
+        if os.path.exists(f"/proc/{pid}") and not os.path.exists("/proc/self/task/self/children"):
+            found = _children_by_scanning(pid)
+    except OSError:
+        return found
+    return found
+
+
+def _children_by_scanning(pid: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError), open(f"/proc/{name}/stat") as file:
+                # The command name in brackets may hold anything, brackets too.
+                if int(file.read().rpartition(")")[2].split()[1]) == pid:
+                    found.append(int(name))
+    return found
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILLs a process and all its descendants, stopping each first so that none slips away."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    for child in children_of(pid):
+        kill_tree(child)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def warm_imports() -> None:
+    """What every child needs, imported once: torch, the built-in plugins, the worker's own modules."""
+    import numpy  # noqa: F401
+    import torch  # noqa: F401
+
+    import harness.execute.worker
+    import harness.measure.memory
+    import harness.measure.prepare
+    import harness.measure.reference
+    import harness.measure.sample
+    import harness.plan.planner
+    from harness.catalogue import load
+
+    load(only=())
+
+
+class Zygote:
+    """The process's state: its control socket, and the one child it may have."""
+
+    def __init__(self, control: socket.socket, solo: bool) -> None:
+        self.control = control
+        self.solo = solo
+        self.child: int | None = None
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def serve(self) -> None:
+        """Answers the parent until it goes away."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not self.solo:
+            # A wake-up through a pipe: waiting for the child and for the parent in one place.
+            signal.signal(signal.SIGCHLD, lambda *_: None)
+            signal.set_wakeup_fd(self._wake_write)
+            prctl(PR_SET_CHILD_SUBREAPER, 1)
+        while True:
+            ready, _, _ = select.select([self.control, self._wake_read], [], [])
+            if self._wake_read in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._wake_read, 512)
+                self.reap()
+            if self.control in ready and not self.handle():
+                break
+        if self.child is not None:
+            kill_tree(self.child)
+
+    def handle(self) -> bool:
+        """Does what one message says; False once the parent has gone."""
+        data, fds, _, _ = socket.recv_fds(self.control, MOST, 2)
+        if not data:
+            return False
+        message = json.loads(data)
+        if "preload" in message:
+            self.send({"ready": preload(message["preload"])})
+        elif "job" in message:
+            self.start(message["job"], *fds)
+        elif "kill" in message and self.child is not None:
+            kill_tree(self.child)
+        return True
+
+    def send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self.control.send(json.dumps(message).encode())
+
+    def start(self, job: str, answers: int, log: int) -> None:
+        """Forks a child for the job, or does it here in solo mode."""
+        if self.solo:
+            self.send({"started": os.getpid()})
+            run_job(job, answers, log)
+        zygote = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self.control.close()
+            os.setsid()
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != zygote:
+                os._exit(1)
+            run_job(job, answers, log)
+        os.close(answers)
+        os.close(log)
+        self.child = pid
+        self.send({"started": pid})
+
+    def reap(self) -> None:
+        """Collects whatever has ended; when the child has, ends what it left behind and reports."""
+        status: int | None = None
+        while True:
+            try:
+                pid, code = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid == self.child:
+                status = code
+        if status is None:
+            return
+        self.child = None
+        # Orphans of the child have become ours, since we are a subreaper.
+        for orphan in children_of(os.getpid()):
+            kill_tree(orphan)
+        with contextlib.suppress(ChildProcessError):
+            while children_of(os.getpid()):
+                os.waitpid(-1, 0)
+        if os.WIFSIGNALED(status):
+            self.send({"ended": {"signal": os.WTERMSIG(status)}})
+        else:
+            self.send({"ended": {"exit": os.WEXITSTATUS(status)}})
+
+
+def preload(request: dict[str, Any]) -> dict[str, Any]:
+    """Runs preload() of one runner; says how many threads there are afterwards."""
+    from harness.catalogue import Catalogue, PluginRequest, load
+    from harness.catalogue.specs import Spec
+    from harness.components import Runner
+
+    start = time.perf_counter()
+    note = None
+    name = request["runner"]
+    try:
+        extra = PluginRequest(tuple(request["extra"]), tuple(request["blocked"]))
+        catalogue = Catalogue(load(extra, only={request["source"]}))
+        component = catalogue.get("runner", Spec(name, distribution=request["distribution"])).component
+        assert isinstance(component, Runner)
+        component.preload()
+    except (Exception, SystemExit) as error:
+        note = f"preload of {name} failed: {type(error).__name__}: {error}"
+    return {"threads": threads_of(), "preload_s": time.perf_counter() - start, "note": note}
+
+
+def run_job(job: str, answers: int, log: int) -> NoReturn:
+    """Does the job in this process and leaves it, whatever happens."""
+    code = 70
+    try:
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        import faulthandler
+
+        faulthandler.enable()
+        from harness.execute import worker
+
+        code = worker.main(job, answers)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        # No atexit handlers, no destructors: they belong to the zygote, not to this copy of it.
+        os._exit(code)
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    solo = "--solo" in sys.argv
+    try:
+        warm_imports()
+    except Exception as error:
+        text = json.dumps({"broken": f"{type(error).__name__}: {error}"[:2000]})
+        control.send(text.encode())
+        return
+    zygote = Zygote(control, solo)
+    zygote.send({"ready": {"threads": threads_of(), "preload_s": 0.0, "note": None}})
+    zygote.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""What components there are, without loading any: the registry for built-ins, a cache for the rest.
+
+Third-party plugins may import torch, hang or crash, so the parent never asks them. A probe child does,
+once for each state of the environment; its answer is kept in the user's cache folder. Only the
+standard library is imported here: `harness list` is to be as quick as `ls`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness import registry
+
+GROUP = "harness"
+_DISTRIBUTIONS = ("torch", "onnxruntime", "onnxruntime-gpu", "onnx", "onnxscript", "pytorch-inference-lab")
+
+
+def cache_home() -> Path:
+    """Where facts about this machine are kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "pytorch-inference-lab"
+
+
+def environment_key(extra: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> str:
+    """A hash of what decides which components there are and whether they work."""
+    parts: list[Any] = [sys.executable, sys.version, list(extra), list(blocked)]
+    for name in _DISTRIBUTIONS:
+        try:
+            parts.append([name, metadata.version(name)])
+        except metadata.PackageNotFoundError:
+            parts.append([name, None])
+    for point in sorted(metadata.entry_points(group=GROUP), key=lambda p: p.name):
+        dist = point.dist
+        parts.append([point.name, point.value, dist.name if dist else "", dist.version if dist else ""])
+        parts.append(_modified(point.value))
+    for text in extra:
+        parts.append(_file_state(Path(text)))
+    parts += [os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("HARNESS_NO_PLUGINS")]
+    parts.append(_file_text(Path("/proc/driver/nvidia/version")))
+    parts.append(hashlib.sha256(json.dumps(registry.components(), sort_keys=True).encode()).hexdigest())
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _modified(value: str) -> list[Any]:
+    """State of an entry point's source file: an editable install changes without a new version."""
+    parts = value.partition(":")[0].strip().split(".")
+    for folder in sys.path:
+        base = Path(folder, *parts)
+        for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
+            if file.is_file():
+                return _file_state(file)
+    return []
+
+
+def _file_state(path: Path) -> list[Any]:
+    try:
+        state = path.stat()
+    except OSError:
+        return [str(path)]
+    return [str(path), state.st_mtime_ns, state.st_size]
+
+
+def _file_text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def cached(key: str) -> dict[str, Any] | None:
+    """The probe's answer for this environment; None if it was never asked or the file is damaged."""
+    try:
+        data = json.loads((cache_home() / f"inventory-{key}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) and isinstance(data.get("components"), list) else None
+
+
+def keep(key: str, inventory: dict[str, Any]) -> None:
+    """Keeps the probe's answer; a cache folder that cannot be written costs a probe the next time."""
+    folder = cache_home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".inventory-{key}.{os.getpid()}"
+        beside.write_text(json.dumps(inventory), "utf-8")
+        os.replace(beside, folder / f"inventory-{key}.json")
+    except OSError:
+        return
+
+
+def builtins() -> dict[str, Any]:
+    """The inventory without a probe: what ships in the box, nothing known of this machine."""
+    rows = [
+        {**row, "distribution": None, "version": None, "unusable": None, "remark": None}
+        for row in registry.components()
+    ]
+    return {"components": rows, "problems": [], "device": None}

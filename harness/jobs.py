@@ -1,0 +1,190 @@
+"""What the parent asks of a child process, and how the two talk.
+
+A job is a JSON file that names its kind; the child answers through a pipe with length-prefixed JSON
+messages. Types and framing only: what a job does is in harness.measure, who starts it in
+harness.execute.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.catalogue.loading import PluginRequest
+from harness.records import codec
+from harness.records.case import PlannedCase, Scenario
+from harness.records.events import Memory, Settings, Timing, Verification
+
+# ---- jobs ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A product of lists, as texts; what was not given is empty."""
+
+    model: list[str] = field(default_factory=list)
+    runner: list[str] = field(default_factory=list)
+    precision: list[str] = field(default_factory=list)
+    batch_size: list[int] = field(default_factory=list)
+    device: list[str] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    exclude: list[dict[str, str | int]] = field(default_factory=list)
+    include: list[dict[str, str | int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PlanJob:
+    """Make a plan: resolve names and parameters with the real components, on the real machine."""
+
+    matrices: list[Matrix]
+    plugins: PluginRequest
+    scenario: Scenario
+    settings: Settings
+    baseline: str = ""
+    """Axes and values of the baseline, `axis=value,...`; empty for the default, `none` for none."""
+
+
+@dataclass(frozen=True)
+class InventoryJob:
+    """List every component with what this machine can do with it."""
+
+    plugins: PluginRequest
+
+
+@dataclass(frozen=True)
+class CaseJob:
+    """Do something with one case: make its reference, its files, a sample, or measure its memory."""
+
+    planned: PlannedCase
+    plugins: PluginRequest
+    seed: int
+    folder: str
+    """The case's own folder."""
+    reference: str
+    """The file of the reference outputs."""
+    cache: str
+    """The case's own compiler cache."""
+    replicate: int
+    settings: Settings
+
+
+JOBS: dict[str, type] = {
+    "plan": PlanJob,
+    "inventory": InventoryJob,
+    "reference": CaseJob,
+    "build": CaseJob,
+    "sample": CaseJob,
+    "memory": CaseJob,
+}
+Job = PlanJob | InventoryJob | CaseJob
+
+
+def encode_job(kind: str, job: Job) -> bytes:
+    return codec.encode({"kind": kind, "job": job})
+
+
+def decode_job(data: bytes) -> tuple[str, Job]:
+    whole = codec.decode(data, dict[str, Any])
+    kind = whole["kind"]
+    return kind, codec.convert(whole["job"], JOBS[kind])
+
+
+# ---- answers ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job ended in an expected or unexpected error."""
+
+    status: str
+    reason: str
+    detail: str | None = None
+    hint: str | None = None
+    usage: bool = False
+    """The user's fault: to be shown as an error of the command."""
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """A finished replicate."""
+
+    ready_s: float
+    load_s: float
+    timing: Timing
+    verification: Verification | None
+    facts: dict[str, Any]
+    warnings: list[str]
+    spoiled: str | None = None
+    """Why the timing does not count, e.g. a recompilation while it ran."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    build_s: float
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReferenceResult:
+    precision: str
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MemoryResult:
+    memory: Memory
+
+
+# ---- the pipe -----------------------------------------------------------------------------------
+
+_LENGTH = struct.Struct("!I")
+MOST_BYTES = 256 << 20
+"""A longer message is no message of ours."""
+
+
+class Channel:
+    """The child's end of the pipe."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def send(self, name: str, body: Any = None) -> None:
+        """Sends one message; `stage`, `verification`, `result` or `failure`."""
+        data = codec.encode({"name": name, "body": body})
+        view = memoryview(_LENGTH.pack(len(data)) + data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+
+class Reader:
+    """The parent's end: bytes in, messages out."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.broken = False
+
+    def feed(self, data: bytes) -> Iterator[tuple[str, Any]]:
+        """Messages completed by `data`. After a malformed one everything is ignored."""
+        if self.broken:
+            return
+        self._buffer += data
+        while len(self._buffer) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer)
+            if length > MOST_BYTES:
+                self.broken = True
+                return
+            end = _LENGTH.size + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[_LENGTH.size : end])
+            del self._buffer[:end]
+            try:
+                message = codec.decode(body, dict[str, Any])
+                name, content = str(message["name"]), message["body"]
+            except (codec.DecodeError, KeyError):
+                self.broken = True
+                return
+            yield name, content

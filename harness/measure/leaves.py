@@ -1,0 +1,62 @@
+"""Walks through any nesting of containers to the tensors in it.
+
+Tuples, named tuples, lists, mappings (transformers' ModelOutput is one) and dataclasses are opened,
+in the order they hold their items; None and plain Python values are passed over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+def tensor_leaves(value: Any) -> list[torch.Tensor]:
+    """All tensors in `value`, in order. numpy arrays count as tensors."""
+    import torch
+
+    found: list[torch.Tensor] = []
+
+    def visit(item: Any) -> None:
+        if isinstance(item, torch.Tensor):
+            found.append(item)
+        elif isinstance(item, Mapping):
+            for part in item.values():
+                visit(part)
+        elif isinstance(item, (tuple, list)):
+            for part in item:
+                visit(part)
+        elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+            for field in dataclasses.fields(item):
+                visit(getattr(item, field.name))
+        elif type(item).__module__ == "numpy" and hasattr(item, "dtype"):
+            found.append(torch.as_tensor(item))
+
+    visit(value)
+    return found
+
+
+def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """The same nesting with every tensor replaced; containers are rebuilt, never changed in place."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        items = {k: map_tensors(v, change) for k, v in value.items()}
+        return items if type(value) is dict else type(value)(**items)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(map_tensors(v, change) for v in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(map_tensors(v, change) for v in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            f.name: map_tensors(getattr(value, f.name), change)
+            for f in dataclasses.fields(value)
+            if f.init
+        }
+        return dataclasses.replace(value, **changed)
+    return value

@@ -1,0 +1,103 @@
+"""Prepares one case in a child process: its components, its inputs, and the module when asked for."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.catalogue import Catalogue, load
+from harness.catalogue.params import fill, text_of
+from harness.catalogue.specs import Spec
+from harness.components import Inputs, Model, Precision, Runner
+from harness.jobs import CaseJob
+from harness.measure import devices, seeds, state
+
+if TYPE_CHECKING:
+    import torch
+
+
+class CaseWork:
+    """A case made real: what `Runner.build` and `Runner.load` get (see `harness.components.Work`)."""
+
+    def __init__(self, job: CaseJob) -> None:
+        planned, case = job.planned, job.planned.case
+        # Before anything compiles: the cache of this case, and no pool of compile workers that
+        # would still be there while calls are timed.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
+        os.environ["TRITON_CACHE_DIR"] = os.path.join(job.cache, "triton")
+        os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+        catalogue = Catalogue(load(job.plugins, only={p.source for p in planned.providers}))
+        owners = {p.kind: p.distribution for p in planned.providers}
+
+        def component(kind: str, name: str) -> Any:
+            return catalogue.get(kind, Spec(name, distribution=owners.get(kind))).component
+
+        self.case = case
+        self.seed = job.seed
+        self.model: Model = component("model", case.model)
+        self.runner: Runner = component("runner", case.runner)
+        self.precision: Precision = component("precision", case.precision)
+        self.params = _filled(self.model, case.params)
+        self.options = _filled(self.runner, case.options)
+        self.device = devices.resolve(case.device)
+        self.threads = case.threads
+        self.dir = Path(job.folder)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.drawing_s = 0.0
+        """Time spent on drawing random weights, which no real deployment does."""
+        self._module: torch.nn.Module | None = None
+        self._inputs: Inputs | None = None
+        self.weights_digest: str | None = None
+        state.set_threads(case.threads)
+        state.strict_float32()
+        self.precision.configure(self.device)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """In eval mode, on the device, in the case's precision; built when first asked for."""
+        if self._module is None:
+            start = time.perf_counter()
+            module = self.raw_module()
+            self.weights_digest = seeds.digest([*module.parameters(), *module.buffers()])
+            self.drawing_s += time.perf_counter() - start
+            module = module.to(devices.torch_device(self.device))
+            if self.case.precision not in self.runner.recipes:
+                module = self.precision.prepare(module, self.inputs)
+            self._module = module.eval()
+        return self._module
+
+    @property
+    def inputs(self) -> Inputs:
+        """The first set of inputs, on the device, in the case's precision."""
+        if self._inputs is None:
+            self._inputs = self.ready_inputs(self.raw_inputs(0))
+        return self._inputs
+
+    def raw_module(self) -> torch.nn.Module:
+        """The module as the model builds it: on the CPU, in float32, under the run's seed."""
+        with seeds.drawing(self.seed, "weights"):
+            return self.model.build(self.params).eval()
+
+    def raw_inputs(self, number: int) -> Inputs:
+        """One of the numbered sets of inputs: the same in every process of the run."""
+        with seeds.drawing(self.seed, f"inputs {number}"):
+            inputs = self.model.inputs(self.params, self.case.batch_size)
+        if not isinstance(inputs, Inputs):
+            raise TypeError(
+                f"{self.case.model}.inputs() must return harness.Inputs, not {type(inputs).__name__}"
+            )
+        return inputs
+
+    def ready_inputs(self, raw: Inputs) -> Inputs:
+        """Raw inputs on the device, in the case's precision."""
+        place = devices.torch_device(self.device)
+        moved = raw.map(lambda t: t.to(place))
+        if self.case.precision in self.runner.recipes:
+            return moved
+        return self.precision.prepare_inputs(moved)
+
+
+def _filled(component: Any, values: dict[str, Any]) -> Any:
+    return fill(component.name, component.Params, {k: text_of(v) for k, v in values.items()})

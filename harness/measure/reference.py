@@ -1,0 +1,88 @@
+"""The reference: the model's output in eager float64 on the same weights and inputs.
+
+Made once for a model and batch size, on the CPU whatever the case's device, in a process of its own;
+every replicate of every case reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.jobs import Channel, ReferenceResult
+from harness.measure import seeds
+from harness.measure.leaves import tensor_leaves
+from harness.measure.verify import calls_needed
+
+if TYPE_CHECKING:
+    import torch
+
+    from harness.measure.prepare import CaseWork
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Outputs of some calls on different inputs, in float64 (or what the reason says)."""
+
+    precision: str
+    outputs: list[list[torch.Tensor]]
+    inputs: list[str]
+    """A digest of the inputs of each call."""
+    weights: str
+
+
+def make(work: CaseWork, target: Path, channel: Channel) -> None:
+    """Computes the reference of the case's model and batch size and writes it to `target`."""
+    import torch
+
+    channel.send("stage", "reference")
+    sets = [work.raw_inputs(k) for k in range(calls_needed(work.case.batch_size))]
+    digests = [seeds.digest(tensor_leaves((s.args, s.kwargs))) for s in sets]
+    module = work.raw_module()
+    weights = seeds.digest([*module.parameters(), *module.buffers()])
+    warnings: list[str] = []
+    precision = "float64"
+    try:
+        outputs = _outputs(work, module.double(), sets, torch.float64)
+    except Exception as error:
+        from harness.catalogue.loading import describe
+
+        precision = "float32"
+        warnings.append(f"the reference is float32, since float64 failed: {describe(error)}")
+        outputs = _outputs(work, work.raw_module(), sets, torch.float32)
+    if outputs is None:
+        precision, outputs = "none", []
+        warnings.append("the model has no reference: nothing was verified")
+    torch.save(
+        {"precision": precision, "outputs": outputs, "inputs": digests, "weights": weights}, target
+    )
+    channel.send("result", ReferenceResult(precision, warnings))
+
+
+def _outputs(
+    work: CaseWork, module: torch.nn.Module, sets: list[Any], dtype: torch.dtype
+) -> list[list[torch.Tensor]] | None:
+    import torch
+
+    outputs = []
+    for inputs in sets:
+        with torch.inference_mode():
+            work.model.reset(module)
+            cast = inputs.map(lambda t: t.to(dtype) if t.is_floating_point() else t)
+            raw = work.model.reference(work.params, module, cast)
+            if raw is None:
+                return None
+            outputs.append([leaf.detach().cpu().clone() for leaf in tensor_leaves(raw)])
+    return outputs
+
+
+def read(path: str) -> Reference | None:
+    """The reference another process made; None if there is none."""
+    import torch
+
+    if not Path(path).exists():
+        return None
+    # weights_only: the file holds tensors and plain values, and nothing in it is ever executed.
+    stored = torch.load(path, weights_only=True)
+    return Reference(stored["precision"], stored["outputs"], stored["inputs"], stored["weights"])

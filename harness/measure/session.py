@@ -1,0 +1,62 @@
+"""The session of anything that is called like a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from harness.components import Inputs, Session, Work
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchSession(Session):
+    """Calls a torch callable as a user would: inference mode and, where the precision has one, its
+    context are entered anew for every call, and their cost is part of the latency.
+
+    Args:
+        work: the case.
+        call: what is called with the inputs' args and kwargs; `work.module` or what was made of it.
+    """
+
+    def __init__(self, work: Work, call: Callable[..., Any]) -> None:
+        import torch
+
+        self._work = work
+        self._call = call
+        self._mode = torch.inference_mode
+        has_context = work.precision.context(work.device) is not None
+        self._run = self._in_context if has_context else self._plain
+
+    def bind(self, inputs: Inputs) -> Inputs:
+        return inputs
+
+    def __call__(self, feed: Inputs) -> Any:
+        return self._run(feed)
+
+    def _plain(self, feed: Inputs) -> Any:
+        with self._mode():
+            return self._call(*feed.args, **feed.kwargs)
+
+    def _in_context(self, feed: Inputs) -> Any:
+        context = self._work.precision.context(self._work.device)
+        assert context is not None
+        with self._mode(), context:
+            return self._call(*feed.args, **feed.kwargs)
+
+    def weights_bytes(self) -> int | None:
+        """Bytes of the module's parameters and buffers, shared storage counted once."""
+        module: torch.nn.Module = self._work.module
+        sizes = {}
+        for tensor in [*module.parameters(), *module.buffers()]:
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return sum(sizes.values())
+
+    def close(self) -> None:
+        self._call = _closed
+
+
+def _closed(*args: Any, **kwargs: Any) -> Any:
+    raise RuntimeError("the session is closed")

@@ -1,0 +1,190 @@
+"""How right an output is, against the reference.
+
+For one output tensor over all verification calls, with y the output, r the reference and m the mean
+of r over the samples (the batch axis and the calls):
+
+    error      = rms(y - r) / rms(r - m)
+    max_error  = max |y - r| / rms(r - m)
+
+An absolute tolerance is blind: freshly initialised networks answer almost the same to every input, so
+a constant passes it. Against the spread of the reference a constant output has error 1, zeros at
+least 1, a permuted batch about 1.4 and a 1 % scale at least 0.01, whatever the units of the output.
+Where the reference does not vary at all, its own rms is the scale (and 1 where that is 0).
+Integers and booleans must be equal, shapes equal, and nothing NaN or Inf that the reference is not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.records.events import Verification
+
+if TYPE_CHECKING:
+    import torch
+
+LEAST_SAMPLES = 16
+LEAST_CALLS = 3
+TINY_SPREAD = 0.05
+"""A reference whose spread is under this share of its size hardly answers to its input."""
+
+Leaves = list["torch.Tensor"]
+
+
+def calls_needed(batch_size: int) -> int:
+    """How many calls on different inputs: at least 3, and at least 16 samples between them."""
+    return max(LEAST_CALLS, math.ceil(LEAST_SAMPLES / max(1, batch_size)))
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """One output over several calls: shape (samples, ...) in float64, for y and for r."""
+
+    error: float
+    max_error: float
+    max_abs_error: float
+    cosine: float
+    top1: float | None
+    nonfinite: int
+    spread: float
+    """rms(r - m) / rms(r)."""
+
+
+def verify(
+    outputs: list[Leaves],
+    references: list[Leaves],
+    batch_size: int,
+    tolerance: float,
+    precision: str = "float64",
+) -> tuple[Verification, list[str]]:
+    """Holds the outputs of some calls against the references of the same calls.
+
+    Args:
+        outputs: for each call, the tensors of its output.
+        references: the same from the reference, on the CPU.
+        batch_size: leading size of an output that carries one row per sample.
+        tolerance: the largest error that passes.
+        precision: what the reference was computed in.
+
+    Returns:
+        the verification, and warnings about how much it can tell.
+    """
+    calls = len(outputs)
+
+    def failed(reason: str) -> tuple[Verification, list[str]]:
+        wrong = Verification(False, None, tolerance, calls=calls, reference=precision, reason=reason)
+        return wrong, []
+
+    for number, (ours, theirs) in enumerate(zip(outputs, references, strict=True)):
+        if len(ours) != len(theirs):
+            return failed(
+                f"{len(ours)} output tensors where the reference has {len(theirs)} (call {number + 1})"
+            )
+        for position, (y, r) in enumerate(zip(ours, theirs, strict=True)):
+            if tuple(y.shape) != tuple(r.shape):
+                return failed(
+                    f"output {position} has shape {list(y.shape)}, the reference {list(r.shape)}"
+                )
+    if not outputs or not references[0]:
+        return failed("the model returns no tensor")
+    leaves: list[_Leaf] = []
+    warnings: list[str] = []
+    for position in range(len(references[0])):
+        ys = [call[position] for call in outputs]
+        rs = [call[position] for call in references]
+        if not rs[0].is_floating_point() and not rs[0].is_complex():
+            wrong = sum(int((y.cpu() != r).sum()) for y, r in zip(ys, rs, strict=True))
+            if wrong:
+                total = sum(r.numel() for r in rs)
+                return failed(f"output {position}: {wrong} of {total} integers differ")
+            continue
+        leaf = _compare(ys, rs, batch_size)
+        leaves.append(leaf)
+        if leaf.spread < TINY_SPREAD:
+            warnings.append(
+                f"output {position} hardly answers to its input: its spread over the batch is "
+                f"{leaf.spread:.1g} of its size"
+            )
+    return _combine(leaves, tolerance, calls, precision), warnings
+
+
+def _combine(leaves: list[_Leaf], tolerance: float, calls: int, precision: str) -> Verification:
+    if not leaves:
+        return Verification(True, 0.0, tolerance, 0.0, 0.0, 1.0, None, 0, calls, precision)
+    error = _worst([leaf.error for leaf in leaves])
+    nonfinite = sum(leaf.nonfinite for leaf in leaves)
+    reason = None
+    if nonfinite:
+        reason = f"{nonfinite} NaN or Inf that the reference does not have"
+    elif not error <= tolerance:
+        reason = f"error {error:.2g} is above the limit {tolerance:.2g}"
+    tops = [leaf.top1 for leaf in leaves if leaf.top1 is not None]
+    return Verification(
+        passed=reason is None,
+        error=_finite(error),
+        tolerance=tolerance,
+        max_error=_finite(_worst([leaf.max_error for leaf in leaves])),
+        max_abs_error=_finite(_worst([leaf.max_abs_error for leaf in leaves])),
+        cosine=_finite(min(leaf.cosine for leaf in leaves)),
+        top1_agreement=min(tops) if tops else None,
+        nonfinite=nonfinite,
+        calls=calls,
+        reference=precision,
+        reason=reason,
+    )
+
+
+def _worst(values: list[float]) -> float:
+    return math.nan if any(math.isnan(v) for v in values) else max(values)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _stack(parts: Leaves, batch_size: int) -> torch.Tensor:
+    """(samples, ...) in float64: rows of all calls, or one row a call where none is per sample."""
+    import torch
+
+    wide = [torch.view_as_real(p) if p.is_complex() else p for p in parts]
+    wide = [(p.to_dense() if p.is_sparse else p).detach().to("cpu", torch.float64) for p in wide]
+    if all(p.dim() > 0 and p.shape[0] == batch_size for p in wide):
+        return torch.cat(wide)
+    if len({p.shape for p in wide}) == 1:
+        return torch.stack(wide)
+    return torch.cat([p.reshape(-1) for p in wide])
+
+
+def _compare(ys: Leaves, rs: Leaves, batch_size: int) -> _Leaf:
+    import torch
+
+    y, r = _stack(ys, batch_size), _stack(rs, batch_size)
+    known = torch.isfinite(r)
+    nonfinite = int((~torch.isfinite(y) & known).sum())
+    # What the reference itself cannot say is no fault of the output.
+    y, r = torch.where(known, y, 0.0), torch.where(known, r, 0.0)
+    size = float(r.square().mean().sqrt()) if r.numel() else 0.0
+    spread = float((r - r.mean(dim=0, keepdim=True)).square().mean().sqrt()) if r.numel() else 0.0
+    # Rounding alone gives a constant a spread of 1e-16: that is none.
+    varies = spread > 1e-9 * size
+    scale = spread if varies else (size or 1.0)
+    difference = y - r
+    worst = float(difference.abs().max()) if r.numel() else 0.0
+    norm = float(y.norm() * r.norm())
+    return _Leaf(
+        error=float(difference.square().mean().sqrt()) / scale if r.numel() else 0.0,
+        max_error=worst / scale,
+        max_abs_error=worst,
+        cosine=float((y * r).sum()) / norm if norm else float(worst == 0.0),
+        top1=_top1(y, r),
+        nonfinite=nonfinite,
+        # A constant output (a position table, say) is right if it is equal; nothing to warn of.
+        spread=spread / size if varies else 1.0,
+    )
+
+
+def _top1(y: torch.Tensor, r: torch.Tensor) -> float | None:
+    if r.dim() < 2 or r.shape[-1] < 2:
+        return None
+    return float((y.argmax(-1) == r.argmax(-1)).double().mean())

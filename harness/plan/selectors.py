@@ -1,0 +1,33 @@
+"""Selectors: `axis=value,...`, which pick cases out of a plan or a report."""
+
+from __future__ import annotations
+
+from harness.catalogue.specs import split_list
+from harness.catalogue.suggest import suggestion
+from harness.errors import UsageError
+from harness.records.case import AXES
+
+
+def parse_selector(text: str) -> dict[str, str | int]:
+    """`runner=eager,precision=fp32` as axes and values.
+
+    Raises:
+        UsageError: a part is no `axis=value`, or the axis is unknown.
+    """
+    chosen: dict[str, str | int] = {}
+    for part in split_list(text):
+        axis, equals, value = part.partition("=")
+        axis = {"batch": "batch_size"}.get(axis.strip(), axis.strip())
+        if not equals or not value.strip():
+            raise UsageError(f"{part!r} is no axis=value", f"axes are {', '.join(AXES)}")
+        if axis not in AXES:
+            raise UsageError(
+                f"there is no axis {axis!r}{suggestion(axis, AXES)}", f"axes are {', '.join(AXES)}"
+            )
+        if axis in ("batch_size", "threads"):
+            if not value.strip().isdigit():
+                raise UsageError(f"{axis}={value} is no whole number")
+            chosen[axis] = int(value)
+        else:
+            chosen[axis] = value.strip()
+    return chosen

@@ -1,0 +1,52 @@
+"""Records to JSON and back: msgspec at the boundary, plain dataclasses everywhere else."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from harness.records.events import EVENTS, NAMES, Event
+
+T = TypeVar("T")
+
+ValidationError = msgspec.ValidationError
+DecodeError = msgspec.DecodeError
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON."""
+    return msgspec.json.encode(value)
+
+
+def pretty(value: Any) -> str:
+    """Indented JSON for people, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+def decode(data: bytes | str, cls: type[T]) -> T:
+    """A value of type `cls` from JSON. Raises DecodeError (ValidationError is one)."""
+    return msgspec.json.decode(data, type=cls)
+
+
+def convert(data: Any, cls: type[T]) -> T:
+    """A value of type `cls` from JSON-compatible data. Raises ValidationError."""
+    return msgspec.convert(data, cls)
+
+
+def encode_event(event: Event) -> bytes:
+    """One line of a run file, without the newline."""
+    return msgspec.json.encode({"event": NAMES[type(event)], **vars(event)})
+
+
+def decode_event(line: bytes) -> Event | None:
+    """The event on one line; None if its type is unknown here (a newer harness wrote it).
+
+    Raises:
+        DecodeError: the line is no such event.
+    """
+    data = msgspec.json.decode(line)
+    if not isinstance(data, dict) or not isinstance(data.get("event"), str):
+        raise msgspec.ValidationError("no event")
+    cls = EVENTS.get(data.pop("event"))
+    return None if cls is None else msgspec.convert(data, cls)

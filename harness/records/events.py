@@ -1,0 +1,254 @@
+"""What a run file consists of: a header, then one event per line, in the order they happened.
+
+A line is a JSON object with the key `event` naming its type. Schema 1, the only one so far:
+
+    run         the header, always first: identity, command, settings, plan, environment
+    resumed     the run was taken up again
+    reference   a reference output was made, or could not be
+    built       the files of a case were made, or could not be
+    sample      one replicate of a case ended, whatever way
+    memory      the memory child of a case ended, whatever way
+    ended       the run ended; absent after a kill
+
+Nothing derived is stored: medians, intervals and speed-ups are functions of these (harness.analyse).
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from array import array
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.records.case import Plan, Scenario
+
+SCHEMA = 1
+
+OK = "ok"
+STATUSES = (
+    "incorrect",
+    "crashed",
+    "out_of_memory",
+    "timeout",
+    "failed",
+    "unsupported",
+    "interrupted",
+    "not_reached",
+    "ok",
+)
+"""Every status, the worst first: a case has the worst of its replicates."""
+
+
+def worst(statuses: list[str]) -> str:
+    """The worst of some statuses; `not_reached` if there are none."""
+    return min(statuses, key=STATUSES.index) if statuses else "not_reached"
+
+
+def pack_ns(values: list[int]) -> str:
+    """Call times (ns) as text: little-endian int64, zlib, base64."""
+    data = array("q", values)
+    return base64.b64encode(zlib.compress(data.tobytes(), 6)).decode("ascii")
+
+
+_MOST_BYTES = 1 << 28
+"""More call times than this (33 million) in one sample is no file of ours."""
+
+
+def unpack_ns(text: str) -> list[int]:
+    """The inverse of `pack_ns`. Raises ValueError if the text is damaged or unreasonably long."""
+    try:
+        inflater = zlib.decompressobj()
+        raw = inflater.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
+        if inflater.unconsumed_tail or len(raw) % 8:
+            raise ValueError("damaged call times")
+    except zlib.error as error:
+        raise ValueError("damaged call times") from error
+    data = array("q")
+    data.frombytes(raw)
+    return data.tolist()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run measures; options of the command, stored with it."""
+
+    passes: int = 3
+    timeout_s: float = 600.0
+    time_budget_s: float | None = None
+    block_s: float = 0.1
+    blocks: int = 5
+    tolerance: float | None = None
+    """Loosens every tolerance to this; printed with every result."""
+    memory: bool = True
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """The header of a run file."""
+
+    schema: int
+    id: str
+    started: str
+    """UTC, ISO 8601."""
+    command: str
+    suite: str | None
+    seed: int
+    harness_version: str
+    settings: Settings
+    scenario: Scenario
+    plan: Plan
+    order: list[str] = field(default_factory=list)
+    """The axes that were asked for, for display only."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run was taken up again."""
+
+    at: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How right an output is (harness.measure.verify has the definitions)."""
+
+    passed: bool
+    error: float | None
+    """Root mean square of y - ref over the spread of ref across the batch; the worst output's."""
+    tolerance: float
+    max_error: float | None = None
+    """The largest deviation, on the same scale."""
+    max_abs_error: float | None = None
+    cosine: float | None = None
+    top1_agreement: float | None = None
+    """Share of positions where the largest entry along the last axis is the reference's."""
+    nonfinite: int = 0
+    """NaN and Inf that the reference does not have."""
+    calls: int = 0
+    """How many calls on different inputs were compared."""
+    reference: str = "float64"
+    """The precision of the reference; `none` if the model has none."""
+    reason: str | None = None
+    """What is wrong, in one sentence, if it did not pass."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What the timed calls of one replicate took."""
+
+    calls_ns: str
+    """Every timed call, packed by `pack_ns`."""
+    blocks: list[int]
+    """How many consecutive calls belong to each block."""
+    warm_up_calls: int
+    warm_up_s: float
+    warm_up: str
+    """`steady`, `no steady state` or `capped` (too slow to find out)."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One replicate of a case: a fresh process that measured it once, or tried to."""
+
+    case: str
+    replicate: int
+    """Counted from 0; the pass that made it."""
+    status: str
+    started: str
+    seconds: float
+    """Wall time of the whole child."""
+    reason: str | None = None
+    detail: str | None = None
+    """Traceback or last output, for --verbose."""
+    stage: str | None = None
+    """How far it came: load, verify, warm-up, measure, done."""
+    ready_s: float | None = None
+    """From the start of loading to the end of the first call, drawing random weights left out."""
+    load_s: float | None = None
+    timing: Timing | None = None
+    verification: Verification | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Built:
+    """The files of a case were made once, in a child of its own."""
+
+    case: str
+    status: str
+    seconds: float
+    """Wall time of the whole child."""
+    build_s: float | None = None
+    """Of the runner's build alone."""
+    reason: str | None = None
+    detail: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReferenceMade:
+    """The reference outputs of a model at a batch size were made."""
+
+    cases: list[str]
+    status: str
+    seconds: float
+    precision: str | None = None
+    """float64, or float32 where that could not run; `none` if the model has no reference."""
+    reason: str | None = None
+    detail: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a case needs, measured in a child that measures nothing else. MiB; None if unknown."""
+
+    host_run_peak: float | None = None
+    """Peak while calling: weights, activations and buffers, library code left out."""
+    host_ready_peak: float | None = None
+    """Peak while loading, up to the end of the first call."""
+    weights: float | None = None
+    device_allocated: float | None = None
+    device_reserved: float | None = None
+    device_allocated_peak: float | None = None
+    device_reserved_peak: float | None = None
+    device_total_delta: float | None = None
+    """What the whole device lost, context and libraries included."""
+
+
+@dataclass(frozen=True)
+class MemoryMeasured:
+    """The memory child of a case ended."""
+
+    case: str
+    status: str
+    seconds: float
+    memory: Memory | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run ended."""
+
+    at: str
+    status: str
+    """`finished`, `interrupted`, `terminated` or `out_of_time`."""
+    reason: str | None = None
+
+
+EVENTS: dict[str, type] = {
+    "run": RunStarted,
+    "resumed": Resumed,
+    "reference": ReferenceMade,
+    "built": Built,
+    "sample": Sample,
+    "memory": MemoryMeasured,
+    "ended": Ended,
+}
+Event = RunStarted | Resumed | ReferenceMade | Built | Sample | MemoryMeasured | Ended
+NAMES: dict[type, str] = {cls: name for name, cls in EVENTS.items()}

@@ -1,0 +1,162 @@
+"""The public report: what `harness report --format json` prints and other programs may read.
+
+Schema 1. A key is never renamed or given another meaning without a new schema number; new keys may
+appear. `null` always means: cannot be said honestly. docs/report.schema.json is generated from this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.records.case import Case, Environment, PluginInfo
+from harness.records.events import Memory, Settings, Verification
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """Which run this is and how it was made."""
+
+    id: str
+    started: str
+    """UTC, ISO 8601."""
+    ended: str | None
+    status: str
+    """finished, interrupted, terminated, out_of_time, or running (also after a kill)."""
+    command: str
+    suite: str | None
+    seed: int
+    harness_version: str
+    settings: Settings
+    plugins: list[PluginInfo] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+    """Lines of the run file that could not be read, by number."""
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """A percentile of single calls with an upper bound that holds with 99 % confidence."""
+
+    value: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Request latency in milliseconds.
+
+    `median` is the geometric mean over replicates of each one's value (the mean of its block
+    medians); `low` and `high` are a t-interval over replicates on the log scale, null for a single
+    replicate, which has none.
+    """
+
+    median: float
+    low: float | None
+    high: float | None
+    level: float
+    iqr: float
+    """Interquartile range of all single calls."""
+    min: float
+    mean: float
+    replicates: list[float]
+    """The value of each replicate, in the order of the passes."""
+    p90: Percentile | None = None
+    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662)."""
+    p99: Percentile | None = None
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Work per second of a closed loop: units per call over latency."""
+
+    value: float
+    unit: str
+    kind: str = "closed_loop"
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """Latency of the baseline over latency of this case; above 1 is faster.
+
+    The interval is a t-interval over passes, in each of which both ran as children of the same
+    parent; null where fewer than two passes have both.
+    """
+
+    baseline: str
+    """The id of the baseline's record."""
+    ratio: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Seconds from the start of loading to the end of the first call.
+
+    `cold` has everything that is made once for the case (an export, a compilation) and empty
+    compiler caches; `warm` finds them made. Importing torch is in neither.
+    """
+
+    cold: float | None
+    warm: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A phenomenon with its cause and the measured values that prove it."""
+
+    phenomenon: str
+    cause: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    advice: str | None = None
+    records: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run knows of one case."""
+
+    id: str
+    case: Case
+    label: dict[str, str]
+    """Model and runner as they are written on the command line."""
+    status: str
+    reason: str | None
+    """One sentence, null if all is well."""
+    detail: str | None
+    """A traceback or the last output, if there is one."""
+    replicates: int
+    calls: int
+    boundary: str
+    warm_up: str | None
+    """steady, no steady state, or capped: the worst of the replicates."""
+    latency_ms: Latency | None = None
+    device_ms: Latency | None = None
+    throughput_per_s: Throughput | None = None
+    speedup: Speedup | None = None
+    ready_s: Ready | None = None
+    break_even_calls: int | None = None
+    """After how many calls the cold start is earned back against the baseline; null if never or unknown."""
+    memory_mib: Memory | None = None
+    verification: Verification | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    noise: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    is_baseline: bool = False
+    best: bool = False
+    """The fastest correct case of its model, parameters, batch size, device and threads."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run, analysed."""
+
+    schema: int
+    run: RunInfo
+    environment: Environment
+    records: list[Record]
+    findings: list[Finding] = field(default_factory=list)

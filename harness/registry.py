@@ -1,0 +1,45 @@
+"""Reads the registry: what has a name, as data (components, suites, plugins, defaults).
+
+The registry is the package `harness_registry`; its files are TOML and nothing in it is code.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+PACKAGE = "harness_registry"
+
+
+@cache
+def read(name: str) -> dict[str, Any]:
+    """One file of the registry, e.g. `components.toml`."""
+    return tomllib.loads(resources.files(PACKAGE).joinpath(name).read_text("utf-8"))
+
+
+def components() -> list[dict[str, Any]]:
+    """Every built-in component as data: kind, name, summary, aliases, requires, params, source."""
+    return list(read("components.toml")["component"])
+
+
+def defaults() -> dict[str, Any]:
+    """What stands for an option that is not given, and which case is a baseline."""
+    return read("defaults.toml")
+
+
+def known_plugins() -> list[dict[str, Any]]:
+    """Published third-party plugins: what each provides and how to install it."""
+    return list(read("plugins.toml").get("plugin", []))
+
+
+def suite_names() -> list[str]:
+    """The suites in the box."""
+    folder = resources.files(PACKAGE).joinpath("suites")
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def suite_text(name: str) -> str:
+    """The TOML text of a suite in the box."""
+    return resources.files(PACKAGE).joinpath("suites", f"{name}.toml").read_text("utf-8")

@@ -1,0 +1,1 @@
+"""What every reporter needs: numbers as text, and records chosen, grouped and sorted."""

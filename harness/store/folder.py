@@ -1,0 +1,131 @@
+"""The folder of runs: where they are, which is the latest, and what a name on the command line means."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.catalogue.suggest import suggestion
+from harness.errors import StoreError
+from harness.records import codec, report
+from harness.records.report import Report
+from harness.store import runfile
+from harness.store.runfile import StoredRun
+
+VARIABLE = "HARNESS_RESULTS"
+LATEST = "latest"
+
+
+def results_folder(option: str | None) -> Path:
+    """The results folder: the option, else the variable, else `results` here."""
+    return Path(option or os.environ.get(VARIABLE) or "results")
+
+
+def new_run_id() -> str:
+    """A name that sorts by time and does not repeat: `20261122-174126-0c1f`, UTC."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The runs under one results folder."""
+
+    root: Path
+
+    @property
+    def benchmarks(self) -> Path:
+        return self.root / "benchmarks"
+
+    def run_path(self, run_id: str) -> Path:
+        return self.benchmarks / f"{run_id}{runfile.SUFFIX}"
+
+    def report_path(self, run_id: str) -> Path:
+        return self.benchmarks / f"{run_id}.json"
+
+    def ids(self) -> list[str]:
+        """Ids of the runs here, the oldest first."""
+        if not self.benchmarks.is_dir():
+            return []
+        return sorted(p.name[: -len(runfile.SUFFIX)] for p in self.benchmarks.glob("*" + runfile.SUFFIX))
+
+    def find(self, text: str) -> Path:
+        """The file that a run id, the end or start of one, `latest` or a path stands for.
+
+        Raises:
+            StoreError: there is none, or several.
+        """
+        path = Path(text)
+        if path.suffix in (runfile.SUFFIX, ".json") or os.sep in text:
+            if not path.is_file():
+                raise StoreError(f"there is no file {text}")
+            return path
+        ids = self.ids()
+        if not ids:
+            raise StoreError(
+                f"there is no run under {self.benchmarks}",
+                "make one with `harness run`, or say where they are with --results DIR",
+            )
+        if text == LATEST:
+            return self.run_path(ids[-1])
+        found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
+        if len(found) > 1:
+            raise StoreError(f"{text!r} could be {', '.join(found[:5])}")
+        if not found:
+            raise StoreError(
+                f"there is no run {text!r} under {self.benchmarks}{suggestion(text, ids)}",
+                "`harness report --list` shows the runs here",
+            )
+        return self.run_path(found[0])
+
+
+def read_report_file(path: Path) -> Report:
+    """A public report that another program or machine wrote.
+
+    Raises:
+        StoreError: it is no report, or of a newer schema.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        head = codec.decode(data, dict[str, object])
+    except codec.DecodeError as error:
+        raise StoreError(f"{path} is no report: {error}") from error
+    schema = head.get("schema")
+    if not isinstance(schema, int):
+        raise StoreError(f"{path} is no report: it has no schema number")
+    if schema > report.SCHEMA:
+        raise StoreError(f"{path} has schema {schema}, this version reads up to {report.SCHEMA}")
+    try:
+        return codec.decode(data, Report)
+    except codec.DecodeError as error:
+        raise StoreError(f"{path} is no report: {error}") from error
+
+
+def read_run_file(path: Path) -> StoredRun:
+    """A stored run; see `harness.store.runfile.read`."""
+    return runfile.read(path)
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Writes a file so that readers see the old one or the new one, never half.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error

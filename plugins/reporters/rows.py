@@ -1,0 +1,152 @@
+"""The columns that the table and Markdown share: records as short texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import harness
+from harness.report import numbers
+
+MEASURED = ("ok", "incorrect")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its title, and a record's text in it."""
+
+    key: str
+    title: str
+    text: Callable[[harness.Record], str]
+    right: bool = True
+
+
+def columns(records: list[harness.Record]) -> list[Column]:
+    """The columns that have something to say for these records."""
+    units = {r.throughput_per_s.unit for r in records if r.throughput_per_s}
+    unit = units.pop() if len(units) == 1 else "items/s"
+    found = [
+        Column("runner", "runner", lambda r: numbers.safe(r.label["runner"]), right=False),
+        Column("precision", "precision", lambda r: r.case.precision, right=False),
+        Column("latency", "latency ms", latency),
+        Column("interval", "±95 %", interval),
+        Column("throughput", unit, throughput),
+        Column("speedup", "vs baseline", speedup),
+    ]
+    memories = [r.memory_mib for r in records if r.memory_mib]
+    if any(m.device_allocated_peak is not None for m in memories):
+        found.append(Column("allocated", "alloc MiB", device_peak("device_allocated_peak")))
+        found.append(Column("reserved", "reserved MiB", device_peak("device_reserved_peak")))
+    elif memories:
+        found.append(Column("memory", "peak MiB", device_peak("host_run_peak")))
+    found += [
+        Column("error", "error", error),
+        Column("ready", "ready s cold/warm", ready),
+        Column("note", "note", note, right=False),
+    ]
+    return found
+
+
+def latency(record: harness.Record) -> str:
+    return numbers.significant(record.latency_ms.median) if record.latency_ms else numbers.NOTHING
+
+
+def interval(record: harness.Record) -> str:
+    if record.latency_ms is None:
+        return numbers.NOTHING
+    return numbers.percent(numbers.half_width(record.latency_ms.low, record.latency_ms.high))
+
+
+def throughput(record: harness.Record) -> str:
+    found = record.throughput_per_s
+    return numbers.significant(found.value) if found else numbers.NOTHING
+
+
+def speedup(record: harness.Record) -> str:
+    if record.is_baseline:
+        return "baseline"
+    found = record.speedup
+    if found is None:
+        return numbers.NOTHING
+    text = f"{found.ratio:.2f}x"
+    half = numbers.half_width(found.low, found.high)
+    return text if half is None else f"{text} ± {found.ratio * half:.2f}"
+
+
+def device_peak(name: str) -> Callable[[harness.Record], str]:
+    def text(record: harness.Record) -> str:
+        value = getattr(record.memory_mib, name, None)
+        return numbers.NOTHING if value is None else f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
+
+    return text
+
+
+def error(record: harness.Record) -> str:
+    found = record.verification
+    if found is None:
+        return "not verified" if record.status in MEASURED else numbers.NOTHING
+    return numbers.small(found.error) + ("" if found.passed else " X")
+
+
+def ready(record: harness.Record) -> str:
+    found = record.ready_s
+    if found is None:
+        return numbers.NOTHING
+    return f"{numbers.seconds(found.cold)} / {numbers.seconds(found.warm)}"
+
+
+def note(record: harness.Record) -> str:
+    """What a reader should know before believing or using the row."""
+    parts: list[str] = []
+    found = record.verification
+    if record.status == "incorrect":
+        limit = f": limit {numbers.small(found.tolerance)}" if found else ""
+        parts.append(f"incorrect{limit}")
+    elif record.status != "ok":
+        parts.append(f"{record.status}: {record.reason}")
+    if record.best:
+        parts.append("best correct")
+    if any(w.startswith("emulated") for w in record.warnings):
+        parts.append("emulated")
+    breaks = record.facts.get("graph_breaks")
+    if isinstance(breaks, int) and breaks:
+        parts.append(f"{breaks} graph break{'s' * (breaks != 1)}")
+    if record.warm_up == "no steady state":
+        parts.append("no steady state")
+    if any(w.startswith("the tolerance was set") for w in record.warnings):
+        parts.append("tolerance set by hand")
+    parts += pay_off(record)
+    return numbers.safe("; ".join(parts))
+
+
+def pay_off(record: harness.Record) -> list[str]:
+    """When a slower start is earned back, if the start is slow enough to ask."""
+    ready, calls = record.ready_s, record.break_even_calls
+    if record.speedup is None or ready is None or ready.cold is None or ready.cold < 1:
+        return []
+    if calls is None:
+        return ["never pays off"] if record.speedup.ratio <= 1 else []
+    return [f"pays off after {numbers.significant(float(calls), 2)} calls"]
+
+
+def not_run(records: list[harness.Record]) -> list[str]:
+    """What was not measured, one line for each reason: what, on which models and batches, why."""
+    reasons: dict[tuple[str, str, str], list[harness.Record]] = {}
+    for record in records:
+        if record.latency_ms is None:
+            what = f"{record.label['runner']} x {record.case.precision}"
+            reasons.setdefault((record.status, what, record.reason or ""), []).append(record)
+    lines = []
+    for (status, what, reason), those in reasons.items():
+        models = ", ".join(dict.fromkeys(r.label["model"] for r in those))
+        batches = ", ".join(str(b) for b in dict.fromkeys(r.case.batch_size for r in those))
+        word = "not run" if status == "unsupported" else status.replace("_", " ")
+        lines.append(numbers.safe(f"{word}: {what} on {models} at batch {batches}: {reason}"))
+    return lines
+
+
+def group_title(record: harness.Record) -> str:
+    """`mlp  batch 64  cpu, 2 threads`."""
+    case = record.case
+    threads = f"{case.threads} thread{'s' * (case.threads != 1)}"
+    return numbers.safe(f"{record.label['model']}  batch {case.batch_size}  {case.device}, {threads}")

@@ -1,0 +1,220 @@
+"""ONNX Runtime: the model exported once with torch's dynamo exporter, at the case's own batch size."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import harness
+
+from .onnx_export import export, input_names
+
+if TYPE_CHECKING:
+    import torch
+
+FILE = "model.onnx"
+FACTS = "nodes.json"
+CPU = "CPUExecutionProvider"
+_DEFAULT_PROVIDERS = {"cpu": (CPU,), "cuda": ("CUDAExecutionProvider", CPU)}
+
+
+class OnnxRuntime(harness.Runner):
+    """A session of ONNX Runtime with as many threads as torch gets, and nothing left to chance about
+    where its nodes run."""
+
+    name = "onnxruntime"
+    summary = "ONNX Runtime on a model exported at the case's batch size"
+    ready_estimate_s = 3.5
+
+    @dataclass(frozen=True)
+    class Params:
+        providers: tuple[str, ...] = ()
+        graph_optimization_level: Literal["all", "extended", "basic", "disabled"] = "all"
+
+    def available(self) -> str | None:
+        from importlib.util import find_spec
+
+        for module in ("onnxruntime", "onnx", "onnxscript"):
+            if find_spec(module) is None:
+                return f"{module} is not installed: pip install {module}"
+        return None
+
+    def supports(self, case: harness.Combination) -> str | None:
+        precision, device = case.precision, case.device
+        if precision.how == "autocast":
+            return (
+                f"ONNX has no autocast: try -p fp32 or -p {precision.dtype.replace('float', 'fp')}-true"
+            )
+        if device.type == "cpu" and precision.dtype == "bfloat16":
+            return "its CPU provider has no bfloat16 kernels: try -p fp32, or -r eager -p bf16-true"
+        if device.type not in _DEFAULT_PROVIDERS:
+            return f"no provider is known for {device.type}: try -d cpu"
+        import onnxruntime
+
+        there = onnxruntime.get_available_providers()
+        for provider in _providers(case.options, device):
+            if provider not in there:
+                need = "pip install onnxruntime-gpu, or " if "CUDA" in provider else ""
+                return f"this onnxruntime has no {provider}: {need}try -d cpu"
+        return None
+
+    def preload(self) -> None:
+        # onnxruntime itself starts a thread when it is imported, so that is left to the children.
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+        import torch.onnx  # noqa: F401
+
+    def build(self, work: harness.Work) -> None:
+        export(work.module, work.inputs, work.dir / FILE)
+        (work.dir / FACTS).write_text(json.dumps(_nodes(work)))
+
+    def load(self, work: harness.Work) -> harness.Session:
+        return OnnxSession(work)
+
+
+def _providers(options: Any, device: harness.Device) -> tuple[str, ...]:
+    return options.providers or _DEFAULT_PROVIDERS[device.type]
+
+
+def _session(work: harness.Work, record_nodes: bool = False) -> Any:
+    import onnxruntime as ort
+
+    levels = ort.GraphOptimizationLevel
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = work.threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = {
+        "all": levels.ORT_ENABLE_ALL,
+        "extended": levels.ORT_ENABLE_EXTENDED,
+        "basic": levels.ORT_ENABLE_BASIC,
+        "disabled": levels.ORT_DISABLE_ALL,
+    }[work.options.graph_optimization_level]
+    options.log_severity_level = 3
+    if record_nodes:
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    chosen = _providers(work.options, work.device)
+    # The CUDA provider computes float32 in TF32 unless told otherwise.
+    cuda = {
+        "device_id": str(work.device.index),
+        "use_tf32": "1" if work.case.precision == "tf32" else "0",
+    }
+    settings = [cuda if p == "CUDAExecutionProvider" else {} for p in chosen]
+    session = ort.InferenceSession(
+        str(work.dir / FILE), options, providers=list(chosen), provider_options=settings
+    )
+    # Asked for CUDA without having it, it prints a warning and runs on the CPU.
+    missing = set(chosen) - set(session.get_providers())
+    if missing:
+        raise RuntimeError(f"onnxruntime did not take {', '.join(sorted(missing))}")
+    return session
+
+
+def _nodes(work: harness.Work) -> dict[str, Any]:
+    """Which provider each node got, before fusion. In the build's process: recording has a price."""
+    session = _session(work, record_nodes=True)
+    try:
+        assigned = session.get_provider_graph_assignment_info()
+    except (AttributeError, RuntimeError) as error:
+        return {"nodes_unknown": str(error)[:200]}
+    nodes: Counter[str] = Counter()
+    operators: Counter[str] = Counter()
+    for subgraph in assigned:
+        for node in subgraph.get_nodes():
+            nodes[subgraph.ep_name] += 1
+            operators[node.op_type] += 1
+    return {"nodes": dict(nodes), "operators": dict(operators.most_common())}
+
+
+class OnnxSession(harness.Session):
+    """One session; inputs and outputs are mapped by position, since the exporter renames them."""
+
+    def __init__(self, work: harness.Work) -> None:
+        self._work = work
+        self._session = _session(work)
+        wanted = {i.name for i in self._session.get_inputs()}
+        names = input_names(work.inputs)
+        self._inputs = [(name, k) for k, name in enumerate(names) if name in wanted]
+        self._outputs = [o.name for o in self._session.get_outputs()]
+        on_device = work.device.type != "cpu"
+        self._call: Callable[[Any], Any] = self._bound if on_device else self._plain
+
+    # -- the CPU: numpy views of the tensors, no copies -------------------------------------------
+
+    def bind(self, inputs: harness.Inputs) -> Any:
+        tensors = harness.tensor_leaves((inputs.args, inputs.kwargs))
+        if self._work.device.type != "cpu":
+            return self._binding(tensors)
+        return {name: tensors[k].detach().contiguous().numpy() for name, k in self._inputs}
+
+    def __call__(self, feed: Any) -> Any:
+        return self._call(feed)
+
+    def _plain(self, feed: Any) -> Any:
+        return self._session.run(self._outputs, feed)
+
+    # -- a GPU: inputs and outputs stay in device memory ------------------------------------------
+
+    def _binding(self, tensors: list[torch.Tensor]) -> Any:
+        """Device buffers bound once; without that every call copies both ways."""
+        device, binding = self._work.device, self._session.io_binding()
+        types = {i.name: i.type for i in self._session.get_inputs()}
+        kept = []
+        for name, k in self._inputs:
+            tensor = tensors[k].detach().contiguous()
+            kept.append(tensor)
+            binding.bind_input(
+                name,
+                device.type,
+                device.index,
+                _numpy_type(types[name]),
+                tuple(tensor.shape),
+                tensor.data_ptr(),
+            )
+        for name in self._outputs:
+            binding.bind_output(name, device.type, device.index)
+        return binding, kept
+
+    def _bound(self, feed: Any) -> Any:
+        binding, _ = feed
+        self._session.run_with_iobinding(binding)
+        return binding
+
+    def leaves(self, raw: Any) -> list[Any]:
+        import torch
+
+        arrays = raw if isinstance(raw, list) else raw.copy_outputs_to_cpu()
+        return [torch.from_numpy(a) for a in arrays]
+
+    # -- facts ------------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        import onnxruntime
+
+        options = self._session.get_session_options()
+        file = Path(self._work.dir) / FACTS
+        return {
+            "providers": self._session.get_providers(),
+            "onnxruntime": onnxruntime.__version__,
+            "intra_op_threads": options.intra_op_num_threads,
+            "graph_optimization_level": self._work.options.graph_optimization_level,
+            **json.loads(file.read_text()),
+        }
+
+    def weights_bytes(self) -> int | None:
+        folder = Path(self._work.dir)
+        return sum(f.stat().st_size for f in folder.iterdir() if f.name.startswith(FILE))
+
+    def close(self) -> None:
+        self._session = None
+
+
+def _numpy_type(onnx_type: str) -> Any:
+    """`tensor(float16)` as numpy's type."""
+    import numpy
+
+    name = onnx_type.removeprefix("tensor(").removesuffix(")")
+    return numpy.dtype({"float": "float32", "double": "float64"}.get(name, name)).type

@@ -1,0 +1,1 @@
+"""What has a name, as data: components, suites, defaults, third-party plugins. No code."""

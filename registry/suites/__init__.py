@@ -1,0 +1,1 @@
+"""The suites in the box, one TOML file each."""
