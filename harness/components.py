@@ -153,7 +153,8 @@ class Precision(Component):
 
     def prepare(self, module: torch.nn.Module, example: Inputs) -> torch.nn.Module:
         """The module in this precision. It is fresh, on its device, and may be changed in place;
-        `example` is one prepared set of inputs, for precisions that calibrate."""
+        `example` is one prepared set of inputs, for precisions that calibrate.
+        """
         import torch
 
         if self.how == "quantised":
@@ -182,11 +183,6 @@ class Work(Protocol):
     """What a runner gets to load a case: see `Runner.load`."""
 
     case: Case
-    module: torch.nn.Module
-    """The module: in eval mode, on the device, in the case's precision. Made when first asked for,
-    so a runner that loads a file never pays for it."""
-    inputs: Inputs
-    """Example inputs of the case, on the device, in the case's precision."""
     precision: Precision
     options: Any
     """An instance of the runner's Params."""
@@ -194,6 +190,19 @@ class Work(Protocol):
     threads: int
     dir: Path
     """A folder of the case's own: what `build` writes there, `load` finds in every replicate."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module: in eval mode, on the device, in the case's precision.
+
+        Made when first asked for, so a runner that loads a file never pays for it.
+        """
+        ...
+
+    @property
+    def inputs(self) -> Inputs:
+        """Example inputs of the case, on the device, in the case's precision."""
+        ...
 
 
 class Session:
@@ -205,7 +214,8 @@ class Session:
 
     def __call__(self, feed: Any) -> Any:
         """One complete inference: what is timed. On an asynchronous device it may return early;
-        the core synchronises."""
+        the core synchronises.
+        """
         raise NotImplementedError
 
     def leaves(self, raw: Any) -> list[Any]:
@@ -220,7 +230,8 @@ class Session:
 
     def events(self) -> int:
         """How often this session has compiled, recompiled or tuned so far. A change while calls are
-        timed fails the sample."""
+        timed fails the sample.
+        """
         return 0
 
     def weights_bytes(self) -> int | None:
@@ -245,7 +256,7 @@ class Runner(Component):
         return None
 
     def preload(self) -> None:
-        """Imports worth doing once, before processes are forked. Must leave one thread and touch no device."""
+        """Imports worth doing once, before processes are forked: must leave one thread, touch no device."""
 
     def build(self, work: Work) -> None:
         """Makes the files of a case in `work.dir`, once; every replicate loads them. Optional."""

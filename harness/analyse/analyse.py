@@ -41,8 +41,7 @@ def analyse(run: StoredRun) -> Report:
     for sample in run.samples:
         by_case.setdefault(sample.case, []).append(sample)
     analysed = {
-        planned.id: _Analysed(planned, by_case.get(planned.id, []), run)
-        for planned in header.plan.cases
+        planned.id: _Analysed(planned, by_case.get(planned.id, []), run) for planned in header.plan.cases
     }
     records = [a.record(analysed) for a in analysed.values()]
     return Report(SCHEMA, run_info(run), header.plan.environment, mark_best(records))

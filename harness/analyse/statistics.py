@@ -73,9 +73,7 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
     return value
 
 
-def log_interval(
-    values: Sequence[float], level: float = LEVEL
-) -> tuple[float, float | None, float | None]:
+def log_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float | None, float | None]:
     """(centre, low, high) of positive values: geometric mean and t-interval on the log scale.
 
     One value has no interval: low and high are None.
@@ -99,9 +97,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
-def quantile_bound(
-    ordered: Sequence[float], share: float, confidence: float = 0.99
-) -> float | None:
+def quantile_bound(ordered: Sequence[float], share: float, confidence: float = 0.99) -> float | None:
     """An upper bound of the quantile that holds with `confidence`; None with too few values.
 
     With n values of which t lie above L, "quantile <= L" holds at confidence c if

@@ -115,7 +115,7 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
         origin = _origin_of(text)
         if wanted is None or origin.source in wanted:
             before = len(loaded.problems)
-            _guarded(loaded, origin, lambda o=origin: _import(o))  # type: ignore[misc]
+            _guarded(loaded, origin, lambda o=origin: _import(o))
             if len(loaded.problems) > before:
                 problem = loaded.problems[-1]
                 raise PluginError(f"--plugin {text}: {problem.reason}", problem.detail or None)
@@ -169,9 +169,7 @@ def _guarded(loaded: Loaded, origin: Origin, importer: Any) -> None:
     except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, PluginError) else describe(error)
         detail = "".join(traceback.format_exception(error))
-        loaded.problems.append(
-            Problem(origin.plugin, origin.distribution, origin.version, reason, detail)
-        )
+        loaded.problems.append(Problem(origin.plugin, origin.distribution, origin.version, reason, detail))
 
 
 def describe(error: BaseException) -> str:
@@ -193,9 +191,7 @@ def _register(loaded: Loaded, plugin: Any, origin: Origin) -> None:
     if unknown or not manager.get_hookcallers(plugin):
         manager.unregister(plugin)
         if unknown:
-            raise PluginError(
-                f"unknown hook {unknown[0]}{suggestion(unknown[0], _hook_names())}"
-            )
+            raise PluginError(f"unknown hook {unknown[0]}{suggestion(unknown[0], _hook_names())}")
         near = [n for n in dir(plugin) if n.startswith("harness_")]
         more = f" ({', '.join(near)} not marked with @harness.hookimpl)" if near else ""
         raise PluginError(f"it implements no hook{more}")

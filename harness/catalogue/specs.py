@@ -62,9 +62,7 @@ def parse(text: str, kind: str) -> Spec:
         raise UsageError(f"no {kind} name in {head!r}", "a name is `name` or `distribution/name`")
     values: list[tuple[str, str]] = []
     if colon and not tail.strip():
-        raise UsageError(
-            f"{text!r}: nothing follows the colon", f"write {head} alone, or {head}:key=value"
-        )
+        raise UsageError(f"{text!r}: nothing follows the colon", f"write {head} alone, or {head}:key=value")
     for piece in tail.split(",") if tail else []:
         key, equals, value = piece.partition("=")
         key = key.strip()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """ "; did you mean a, b?" with up to three near names, or an empty string."""
+    """The end of a message, `; did you mean a, b?` with up to three near names, or nothing."""
     names = list(known)
     near = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.6)
     near += [n for n in names if word and n.startswith(word.lower()) and n not in near]

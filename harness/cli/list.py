@@ -23,7 +23,7 @@ _SECTIONS = {
 @click.argument("section", required=False, type=click.Choice([*_SECTIONS, "suites"]))
 @options.plugins
 @click.pass_context
-def command(ctx: click.Context, section: str | None, plugin: tuple[str, ...], verbose: bool) -> int:
+def command(ctx: click.Context, /, section: str | None, plugin: tuple[str, ...], **_: object) -> int:
     """List what there is: name, summary, parameters with defaults, where it comes from, and why
     something cannot be used here. The first call on a machine asks a child process, the others a cache.
     """

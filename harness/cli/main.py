@@ -39,9 +39,7 @@ class _Commands(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from harness.catalogue.suggest import suggestion
 
-            raise click.UsageError(
-                f"there is no command {args[0]!r}{suggestion(args[0], COMMANDS)}", ctx
-            )
+            raise click.UsageError(f"there is no command {args[0]!r}{suggestion(args[0], COMMANDS)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -55,12 +53,24 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, callback=_version, expose_value=False, is_eager=True,
-              help="Show the version and exit.")
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=_version,
+    expose_value=False,
+    is_eager=True,
+    help="Show the version and exit.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks and what child processes printed.")
-@click.option("--plugin", multiple=True, metavar="MODULE|FILE|no:NAME",
-              help="Load a plugin for this call, or leave one out. May be repeated.")
+@click.option(
+    "--plugin",
+    multiple=True,
+    metavar="MODULE|FILE|no:NAME",
+    help="Load a plugin for this call, or leave one out. May be repeated.",
+)
 @click.pass_context
 def harness(ctx: click.Context, verbose: bool, plugin: tuple[str, ...]) -> None:
     """Benchmark PyTorch inference: the same model under different configurations.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from harness.cli import options
 from harness.cli.show import message, reporter, show
 from harness.errors import ExitCode, StoreError, UsageError
 from harness.plan.suites import Axes
+from harness.records.case import AXES
 from harness.records.report import Report
 from harness.report.numbers import duration
 from harness.report.select import filtered, ordered, with_baseline
@@ -22,8 +24,12 @@ from harness.store.folder import LATEST, Folder, read_report_file, results_folde
 @click.argument("runs", nargs=-1, metavar="[RUN|FILE]...")
 @click.option("--list", "listing", is_flag=True, help="List the stored runs, the newest last.")
 @options.output
-@click.option("--sort", metavar="KEY", help="Sort all rows by latency, throughput, speedup, error, memory, "
-              "status or an axis, instead of grouping them.")
+@click.option(
+    "--sort",
+    metavar="KEY",
+    help="Sort all rows by latency, throughput, speedup, error, memory, "
+    "status or an axis, instead of grouping them.",
+)
 @click.option("--baseline", metavar="AXIS=VALUE,...", help="Count speed-ups from other cases, or `none`.")
 @click.option("--status", multiple=True, metavar="STATUS", help="Only rows of this status.")
 @options.axes("to show")
@@ -32,6 +38,7 @@ from harness.store.folder import LATEST, Folder, read_report_file, results_folde
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     runs: tuple[str, ...],
     listing: bool,
     format_: str,
@@ -41,8 +48,7 @@ def command(
     status: tuple[str, ...],
     results: str | None,
     plugin: tuple[str, ...],
-    verbose: bool,
-    **texts: tuple[str, ...],
+    **texts: Any,
 ) -> int:
     """Show stored runs: the latest, or the given RUN ids, `latest`, or FILEs (.jsonl or .json).
 
@@ -61,7 +67,7 @@ def command(
     names = runs or (LATEST,)
     if len(names) > 1 and (output is not None or form.name in ("json", "csv")):
         raise UsageError("one run at a time to a file, or as json or csv")
-    axes = Axes.from_texts(**texts).given()
+    axes = Axes.from_texts(**{a: texts[a] for a in AXES}).given()
     for name in names:
         found = read(folder, name, baseline)
         found = ordered(filtered(found, axes, status), sort)
@@ -100,8 +106,14 @@ def _list(folder: Folder) -> None:
         rows.append([info.id, info.started[:16].replace("T", " "), cases, info.status, took, info.command])
     import tabulate
 
-    click.echo(tabulate.tabulate(rows, headers=["run", "started (UTC)", "cases", "status", "took", "command"],
-                                 tablefmt="plain", disable_numparse=True))
+    click.echo(
+        tabulate.tabulate(
+            rows,
+            headers=["run", "started (UTC)", "cases", "status", "took", "command"],
+            tablefmt="plain",
+            disable_numparse=True,
+        )
+    )
 
 
 def _took(started: str, ended: str | None) -> str:
@@ -114,5 +126,3 @@ def _took(started: str, ended: str | None) -> str:
     except ValueError:
         return "-"
     return duration(max(0.0, seconds))
-
-

@@ -32,7 +32,7 @@ from harness.execute.supervise import Interrupts
 from harness.plan import suites
 from harness.plan.planner import total_estimate_s
 from harness.records import codec
-from harness.records.case import Plan, PlannedCase, Scenario
+from harness.records.case import AXES, Plan, PlannedCase, Scenario
 from harness.records.events import RunStarted, Settings
 from harness.records.report import Report
 from harness.report.numbers import duration, safe
@@ -46,25 +46,53 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 @options.axes("to measure, or `all` that are usable here")
 @click.option("--suite", metavar="NAME|FILE", help="A named sweep; options above replace its axes.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
-@click.option("--passes", type=click.IntRange(1, 100), default=3, show_default=True,
-              help="Replicates of each case, every one in a fresh process.")
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=600.0, show_default=True, metavar="S",
-              help="Seconds for one replicate, loading included.")
-@click.option("--time-budget", type=click.FloatRange(min=0), metavar="S",
-              help="Start no new replicate so many seconds after the first pass.")
-@click.option("--baseline", default="", metavar="AXIS=VALUE,...",
-              help="What speed-ups are counted from (eager fp32 by default), or `none`.")
-@click.option("--tolerance", type=click.FloatRange(min=0, min_open=True), metavar="X",
-              help="Accept errors up to X whatever the precision; printed with every result.")
+@click.option(
+    "--passes",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Replicates of each case, every one in a fresh process.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds for one replicate, loading included.",
+)
+@click.option(
+    "--time-budget",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Start no new replicate so many seconds after the first pass.",
+)
+@click.option(
+    "--baseline",
+    default="",
+    metavar="AXIS=VALUE,...",
+    help="What speed-ups are counted from (eager fp32 by default), or `none`.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="Accept errors up to X whatever the precision; printed with every result.",
+)
 @click.option("--memory/--no-memory", default=True, help="Measure memory, in a process of its own.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
-              help="For weights, inputs and the order of the cases.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="For weights, inputs and the order of the cases.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
 @options.output
 @options.results
 @options.plugins
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> int:
+def command(ctx: click.Context, /, **given: Any) -> int:
     """Measure a sweep: by default the suite `default`, mlp, cnn and transformer under every runner.
 
     \b
@@ -105,9 +133,7 @@ def command(ctx: click.Context, **given: Any) -> int:
 
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
-    axes = suites.Axes.from_texts(
-        **{a: given[a] for a in ("model", "runner", "precision", "batch_size", "device", "threads")}
-    )
+    axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
     name = given["suite"]
     if name is None and not axes.given():
         name = registry.defaults()["run"]["suite"]
@@ -200,8 +226,17 @@ def _show_plan(plan: Plan, request: RunRequest) -> None:
         remark = remark or (f"emulated: {planned.emulated}" if planned.emulated else "")
         if planned.added:
             remark = "; ".join(x for x in ("added as baseline", remark) if x)
-        rows.append([planned.label["model"], case.batch_size, planned.label["runner"], case.precision,
-                     case.device, case.threads, safe(remark)])
+        rows.append(
+            [
+                planned.label["model"],
+                case.batch_size,
+                planned.label["runner"],
+                case.precision,
+                case.device,
+                case.threads,
+                safe(remark),
+            ]
+        )
     titles = ["model", "batch", "runner", "precision", "device", "threads", "remark"]
     click.echo(tabulate.tabulate(rows, headers=titles, tablefmt="plain", disable_numparse=True))
     supported = sum(not c.unsupported for c in plan.cases)
@@ -227,5 +262,3 @@ def _exit_code(report: Report, interrupts: Interrupts, strict: bool) -> ExitCode
         message("nothing could be measured")
         return ExitCode.NOTHING
     return ExitCode.CASES if strict and "unsupported" in statuses else ExitCode.FINE
-
-

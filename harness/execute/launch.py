@@ -54,15 +54,14 @@ class Launcher:
         self._lanes.clear()
 
     def start(self, lanes: int) -> None:
-        """Starts zygotes for the first lanes at once, so that they import side by side.
+        """Starts zygotes for the first lanes, to import side by side, and waits for the first of them.
 
         Raises:
-            EnvironmentFault: they cannot start.
+            EnvironmentFault: it cannot start.
         """
         for lane in range(min(lanes, TOGETHER) if not self.solo else 1):
             self._begin(lane)
-        for zygote in list(self._lanes.values()):
-            self._finish(zygote)
+        self._finish(self._lanes[0])
 
     def _begin(self, lane: int) -> ZygoteProcess:
         if lane not in self._lanes:
@@ -81,7 +80,8 @@ class Launcher:
             self._all_solo()
             return
         for request in self._preloads:
-            zygote.preload(request, self.interrupts)
+            zygote.ask_preload(request)
+            zygote.preloaded(self.interrupts)
 
     def _all_solo(self) -> None:
         self.close()
@@ -106,16 +106,21 @@ class Launcher:
             }
             if self._accepts(request, runner.name):
                 self._preloads.append(request)
-        for lane, zygote in list(self._lanes.items()):
-            if lane != 0:
-                for request in self._preloads:
-                    zygote.preload(request, self.interrupts)
+        others = [zygote for lane, zygote in self._lanes.items() if lane != 0]
+        for zygote in others:
+            zygote.wait_ready(self.interrupts)
+        for request in self._preloads:
+            for zygote in others:
+                zygote.ask_preload(request)
+            for zygote in others:
+                zygote.preloaded(self.interrupts)
         self.preload_s = self._lane(0).preload_s
 
     def _accepts(self, request: dict[str, Any], name: str) -> bool:
         """Tries one preload in the first lane, which is made anew if it does harm."""
         zygote = self._lane(0)
-        alive = zygote.preload(request, self.interrupts)
+        zygote.ask_preload(request)
+        alive = zygote.preloaded(self.interrupts)
         if alive and zygote.note:
             self.notes.append(zygote.note)
             zygote.note = None

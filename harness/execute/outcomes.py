@@ -92,9 +92,7 @@ def result(outcome: Outcome, cls: type[Any]) -> Any:
     return _message(outcome, "result", cls)
 
 
-def sample_of(
-    outcome: Outcome, case: str, replicate: int, started: str, timeout_s: float
-) -> Sample:
+def sample_of(outcome: Outcome, case: str, replicate: int, started: str, timeout_s: float) -> Sample:
     """The event of one replicate."""
     end = ending(outcome, timeout_s)
     found: SampleResult | None = result(outcome, SampleResult) if end.status == OK else None

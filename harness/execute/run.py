@@ -133,9 +133,7 @@ def measure(
     on_event(run, header)
     try:
         zygotes.preload(header.plan.cases, request.plugins)
-        sweep = Sweep(
-            header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher
-        )
+        sweep = Sweep(header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher)
         write(sweep.run())
     except HarnessError as error:
         write(Ended(now(), "failed", error.message))

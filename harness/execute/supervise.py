@@ -98,9 +98,7 @@ class ZygoteProcess:
         environment: variables that only its children are to see.
     """
 
-    def __init__(
-        self, folder: Path, solo: bool = False, environment: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, folder: Path, solo: bool = False, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.solo = solo
         self.threads = 1
@@ -110,7 +108,7 @@ class ZygoteProcess:
         self._began = time.monotonic()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
-        self._log = tempfile.TemporaryFile(dir=folder)
+        self._log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by close()
         variables = {**os.environ, **(environment or {})}
         # numpy's BLAS would start a thread at import, and then forking is not safe.
         variables["OPENBLAS_NUM_THREADS"] = "1"
@@ -157,10 +155,13 @@ class ZygoteProcess:
         self.preload_s += float(state["preload_s"])
         self.note = state["note"] or self.note
 
-    def preload(self, request: dict[str, Any], interrupts: Interrupts | None = None) -> bool:
-        """Lets a runner import what every child would import again; False if that broke the zygote."""
+    def ask_preload(self, request: dict[str, Any]) -> None:
+        """Lets a runner import what every child would import again; `preloaded` waits for it."""
         with contextlib.suppress(OSError):
             self._control.send(json.dumps({"preload": request}).encode())
+
+    def preloaded(self, interrupts: Interrupts | None = None) -> bool:
+        """Waits for the last preload; False if that broke the zygote."""
         message = self._receive(START_TIMEOUT_S, interrupts)
         if message is None or "ready" not in message:
             return False
@@ -249,9 +250,7 @@ class ZygoteProcess:
         killed_at: float | None = None
         while outcome.exit_code is None and outcome.signal is None:
             limit = deadline if killed_at is None else killed_at + KILL_PATIENCE_S
-            ready, _, _ = select.select(
-                [*open_ends, *signals], [], [], max(0.0, limit - time.monotonic())
-            )
+            ready, _, _ = select.select([*open_ends, *signals], [], [], max(0.0, limit - time.monotonic()))
             if answers in ready and not _drain(answers, reader, outcome, on_message):
                 open_ends.remove(answers)
             if self._control in ready and not self._control_message(outcome):
@@ -299,9 +298,7 @@ class ZygoteProcess:
         return self._process.poll() is None and not (self.solo and self._used)
 
 
-def _drain(
-    answers: int, reader: Reader, outcome: Outcome, on_message: Callable[[str, Any], None]
-) -> bool:
+def _drain(answers: int, reader: Reader, outcome: Outcome, on_message: Callable[[str, Any], None]) -> bool:
     """Takes what the pipe holds; False at its end."""
     while True:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -172,9 +172,7 @@ class Sweep:
         if key in self._references:
             return
         self._references[key] = str(self.folder / f"reference-{len(self._references)}.pt")
-        outcome = self.launcher.run(
-            0, "reference", self._job(planned, 0), self.settings.timeout_s
-        )
+        outcome = self.launcher.run(0, "reference", self._job(planned, 0), self.settings.timeout_s)
         end = ending(outcome, self.settings.timeout_s)
         if end.status == "interrupted":
             return
@@ -249,5 +247,3 @@ def _model_key(planned: PlannedCase) -> str:
     case = planned.case
     provider = next(p for p in planned.providers if p.kind == "model")
     return repr((provider, case.model, sorted(case.params.items()), case.batch_size))
-
-

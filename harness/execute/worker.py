@@ -68,7 +68,7 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
     elif kind == "sample":
         sample.take(work, job, channel)
     elif kind == "memory":
-        memory.take(work, job, channel)
+        memory.take(work, channel)
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -93,7 +93,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _where(error: BaseException) -> str:
-    """ " (net.py:12)": the last line of the user's own code, if the error came through any."""
+    """The last line of the user's own code the error came through, as ` (net.py:12)`, or nothing."""
     paths = sysconfig.get_paths()
     others = (str(Path(__file__).parent.parent), paths["stdlib"], paths["purelib"], "<")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -94,12 +94,6 @@ def warm_imports() -> None:
     import numpy  # noqa: F401
     import torch  # noqa: F401
 
-    import harness.execute.worker
-    import harness.measure.memory
-    import harness.measure.prepare
-    import harness.measure.reference
-    import harness.measure.sample
-    import harness.plan.planner
     from harness.catalogue import load
 
     load(only=())
@@ -123,7 +117,8 @@ class Zygote:
             signal.set_wakeup_fd(self._wake_write)
             prctl(PR_SET_CHILD_SUBREAPER, 1)
         while True:
-            ready, _, _ = select.select([self.control, self._wake_read], [], [])
+            waiting: list[Any] = [self.control, self._wake_read]
+            ready, _, _ = select.select(waiting, [], [])
             if self._wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 512)
@@ -200,7 +195,7 @@ class Zygote:
 
 
 def preload(request: dict[str, Any]) -> dict[str, Any]:
-    """Runs preload() of one runner; says how many threads there are afterwards."""
+    """Lets one runner preload; says how many threads there are afterwards."""
     from harness.catalogue import Catalogue, PluginRequest, load
     from harness.catalogue.specs import Spec
     from harness.components import Runner

@@ -180,9 +180,7 @@ def _warm_up(subject: Subject, budget: Budget, clock: Clock) -> tuple[list[int],
     return times, (clock() - start) / 1e9, state
 
 
-def _blocks(
-    subject: Subject, budget: Budget, clock: Clock, typical: float
-) -> tuple[list[int], list[int]]:
+def _blocks(subject: Subject, budget: Budget, clock: Clock, typical: float) -> tuple[list[int], list[int]]:
     calls: list[int] = []
     blocks: list[int] = []
     start = clock()

@@ -15,7 +15,7 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.jobs import CaseJob, Channel, MemoryResult
+from harness.jobs import Channel, MemoryResult
 from harness.measure import devices
 from harness.records.events import Memory
 
@@ -69,7 +69,7 @@ def _growth(start: dict[str, int], now: dict[str, int]) -> float | None:
     return max(0.0, grown / MIB)
 
 
-def take(work: CaseWork, job: CaseJob, channel: Channel) -> None:
+def take(work: CaseWork, channel: Channel) -> None:
     """Loads the case, calls it a few times, and sends what that took."""
     synchronise = devices.synchroniser(work.device)
     raw = [work.raw_inputs(k) for k in range(2)]

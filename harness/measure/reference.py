@@ -54,9 +54,7 @@ def make(work: CaseWork, target: Path, channel: Channel) -> None:
     if outputs is None:
         precision, outputs = "none", []
         warnings.append("the model has no reference: nothing was verified")
-    torch.save(
-        {"precision": precision, "outputs": outputs, "inputs": digests, "weights": weights}, target
-    )
+    torch.save({"precision": precision, "outputs": outputs, "inputs": digests, "weights": weights}, target)
     channel.send("result", ReferenceResult(precision, warnings))
 
 

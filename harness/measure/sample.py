@@ -150,9 +150,7 @@ def _verified(
         return None, []
     planned = job.planned
     references = known.outputs[: len(outputs)]
-    return verify(
-        outputs, references, planned.case.batch_size, planned.tolerance, known.precision
-    )
+    return verify(outputs, references, planned.case.batch_size, planned.tolerance, known.precision)
 
 
 def _facts(work: CaseWork) -> dict[str, Any]:

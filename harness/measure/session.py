@@ -58,5 +58,5 @@ class TorchSession(Session):
         self._call = _closed
 
 
-def _closed(*args: Any, **kwargs: Any) -> Any:
+def _closed(*_: Any, **__: Any) -> Any:
     raise RuntimeError("the session is closed")

@@ -1,4 +1,4 @@
-"""The process-wide state of torch that changes numbers: set through one API, read back, stored."""
+"""The process-wide state of torch that changes numbers: set in one place, read back, stored."""
 
 from __future__ import annotations
 
@@ -27,11 +27,24 @@ def set_threads(count: int) -> None:
 def strict_float32() -> None:
     """Turns every reduced float32 mode off, for matrix products and convolutions alike.
 
-    Only the new API is used: mixing it with the older `allow_tf32` raises inside torch.
+    cuDNN keeps an older flag beside the new one, and torch raises wherever it finds the two at odds
+    (torch.export does look): so the older one goes first, and both read the same afterwards.
     """
     import torch
 
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.fp32_precision = STRICT  # type: ignore[attr-defined]
+
+
+def allow_tf32() -> None:
+    """TF32 for matrix products, convolutions and recurrent layers on CUDA.
+
+    Through the older flags, which set the newer ones too; the other way round they would disagree.
+    """
+    import torch
+
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
 
 
 def float32_modes() -> dict[str, str]:

@@ -83,9 +83,7 @@ def verify(
             )
         for position, (y, r) in enumerate(zip(ours, theirs, strict=True)):
             if tuple(y.shape) != tuple(r.shape):
-                return failed(
-                    f"output {position} has shape {list(y.shape)}, the reference {list(r.shape)}"
-                )
+                return failed(f"output {position} has shape {list(y.shape)}, the reference {list(r.shape)}")
     if not outputs or not references[0]:
         return failed("the model returns no tensor")
     leaves: list[_Leaf] = []

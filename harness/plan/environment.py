@@ -35,7 +35,7 @@ def describe_machine(device: Device | None) -> Environment:
         cores_logical=len(cpus),
         cores_usable=machine.usable_cores(),
         memory_mib=machine.memory_mib(),
-        torch=torch.__version__,
+        torch=str(torch.__version__),
         cuda=torch.version.cuda,
         device_name=device.name if on_cuda and device is not None else None,
         driver=_driver() if on_cuda else None,

@@ -35,9 +35,7 @@ def as_data(provided: Provided) -> dict[str, Any]:
         "distribution": origin.distribution,
         "version": origin.version,
         "plugin": origin.plugin,
-        "params": [
-            {"name": p.name, "type": p.type, "default": p.default} for p in schema(component.Params)
-        ],
+        "params": [{"name": p.name, "type": p.type, "default": p.default} for p in schema(component.Params)],
     }
 
 

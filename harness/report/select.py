@@ -104,7 +104,7 @@ def _has(record: Record, axis: str, value: Any) -> bool:
             return bool(spec.name == name)
         return str(replace(spec, distribution=None)) == record.label[axis]
     if axis == "precision":
-        return bool(record.case.precision == value or record.case.precision == f"{value}-amp")
+        return record.case.precision in (value, f"{value}-amp")
     return bool(getattr(record.case, axis) == value)
 
 
@@ -121,9 +121,7 @@ def with_baseline(run: StoredRun, selector: str) -> Report:
             own = {a: getattr(planned.case, a) for a in ("batch_size", "device", "threads")}
             own |= {"model": planned.label["model"], "runner": planned.label["runner"]}
             own |= {"precision": planned.case.precision, **wanted}
-            matching = [
-                c for c in plan.cases if all(_has(by_id[c.id], a, v) for a, v in own.items())
-            ]
+            matching = [c for c in plan.cases if all(_has(by_id[c.id], a, v) for a, v in own.items())]
             found = matching[0].id if matching else None
         cases.append(replace(planned, baseline_id=found))
     if wanted and not any(c.baseline_id for c in cases):

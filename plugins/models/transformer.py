@@ -47,7 +47,6 @@ class Transformer(harness.Model):
 
 def _block(d_model: int, n_heads: int) -> torch.nn.Module:
     """One encoder block: attention and a feed-forward layer of four times the width, both residual."""
-    import torch
     from torch import nn
 
     class Block(nn.Module):

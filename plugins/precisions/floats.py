@@ -28,11 +28,9 @@ class Tf32(harness.Precision):
         return None
 
     def configure(self, device: harness.Device) -> None:
-        import torch
+        from harness.measure.state import allow_tf32
 
-        torch.backends.cuda.matmul.fp32_precision = "tf32"
-        torch.backends.cudnn.conv.fp32_precision = "tf32"  # type: ignore[attr-defined]
-        torch.backends.cudnn.rnn.fp32_precision = "tf32"  # type: ignore[attr-defined]
+        allow_tf32()
 
 
 class _Half(harness.Precision):

@@ -60,7 +60,9 @@ def _head(report: harness.Report) -> str:
         f"- Software: {_escape(software)}, harness {_escape(run.harness_version)}",
     ]
     if plugins:
-        named = ", ".join(f"{p.distribution or p.name} {p.version or p.digest or ''}".strip() for p in plugins)
+        named = ", ".join(
+            f"{p.distribution or p.name} {p.version or p.digest or ''}".strip() for p in plugins
+        )
         lines.append(f"- Plugins: {_escape(named)}")
     return "\n".join(lines)
 
@@ -103,7 +105,9 @@ def _warnings(records: list[harness.Record]) -> list[str]:
     for record in records:
         for warning in record.warnings:
             case = record.case
-            what = f"{record.label['model']} {record.label['runner']} {case.precision} batch {case.batch_size}"
+            what = (
+                f"{record.label['model']} {record.label['runner']} {case.precision} batch {case.batch_size}"
+            )
             found.setdefault(warning, []).append(what)
     lines = []
     for warning, cases in found.items():

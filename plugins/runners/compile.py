@@ -11,7 +11,8 @@ import harness
 
 class Compile(harness.Runner):
     """Compiles the whole module. A module of which nothing is captured is unsupported, since what
-    would be measured is eager PyTorch under another name."""
+    would be measured is eager PyTorch under another name.
+    """
 
     name = "compile"
     summary = "torch.compile with inductor"
@@ -19,9 +20,7 @@ class Compile(harness.Runner):
 
     @dataclass(frozen=True)
     class Params:
-        mode: Literal[
-            "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"
-        ] = "default"
+        mode: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = "default"
         fullgraph: bool = False
         dynamic: bool | None = None
         freezing: bool = False

@@ -24,7 +24,8 @@ _DEFAULT_PROVIDERS = {"cpu": (CPU,), "cuda": ("CUDAExecutionProvider", CPU)}
 
 class OnnxRuntime(harness.Runner):
     """A session of ONNX Runtime with as many threads as torch gets, and nothing left to chance about
-    where its nodes run."""
+    where its nodes run.
+    """
 
     name = "onnxruntime"
     summary = "ONNX Runtime on a model exported at the case's batch size"
@@ -46,9 +47,7 @@ class OnnxRuntime(harness.Runner):
     def supports(self, case: harness.Combination) -> str | None:
         precision, device = case.precision, case.device
         if precision.how == "autocast":
-            return (
-                f"ONNX has no autocast: try -p fp32 or -p {precision.dtype.replace('float', 'fp')}-true"
-            )
+            return f"ONNX has no autocast: try -p fp32 or -p {precision.dtype.replace('float', 'fp')}-true"
         if device.type == "cpu" and precision.dtype == "bfloat16":
             return "its CPU provider has no bfloat16 kernels: try -p fp32, or -r eager -p bf16-true"
         if device.type not in _DEFAULT_PROVIDERS:

@@ -1,0 +1,63 @@
+# Two commands set everything up on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: run test test-fast lint types docs bench registry clean
+
+run: $(VENV)/.installed            ## measure three models under several configurations, about a minute
+	$(BIN)/harness run --suite quick
+
+test: $(VENV)/.installed-test      ## the whole test suite
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.installed-test ## without the tests marked slow
+	$(BIN)/python -m pytest -m "not slow"
+
+coverage: $(VENV)/.installed-test  ## the whole test suite with coverage of every process
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+lint: $(VENV)/.installed-lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed-lint
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed-docs      ## docs/_build/index.html
+	$(BIN)/python -m sphinx -W -b html docs docs/_build
+
+bench: $(VENV)/.installed          ## the harness beside its peers; takes about half an hour
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.isolation
+	$(BIN)/python -m benchmarks.seed_suite
+
+registry: $(VENV)/.installed       ## regenerate what is generated
+	$(BIN)/python -m harness.catalogue.generate
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python setup.cfg constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e ".[lint]"
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e ".[docs]"
+	touch $@
