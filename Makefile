@@ -4,20 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: run test test-fast lint types docs bench registry clean
+.PHONY: run test test-slow coverage lint types docs bench registry clean
 
 run: $(VENV)/.installed            ## measure three models under several configurations, about a minute
 	$(BIN)/harness run --suite quick
 
-test: $(VENV)/.installed-test      ## the whole test suite
-	$(BIN)/python -m pytest
-
-test-fast: $(VENV)/.installed-test ## without the tests marked slow
+test: $(VENV)/.installed-test      ## the test suite
 	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed-test ## and what takes minutes: every model under every runner and precision
+	$(BIN)/python -m pytest
 
 coverage: $(VENV)/.installed-test  ## the whole test suite with coverage of every process
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run -m pytest -m "not slow"
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

@@ -285,6 +285,8 @@ class Reporter(Component):
     kind: ClassVar[str] = "reporter"
     extension: ClassVar[str | None] = None
     """The usual extension of its files, with the dot."""
+    one_document: ClassVar[bool] = False
+    """True if its output is a document of its own, so that two runs cannot follow one another in it."""
 
     def render(self, report: Report) -> str | bytes:
         """The whole report as text or bytes, for a pipe or a file."""
@@ -310,7 +312,8 @@ class Origin:
     plugin: str
     """How the plugin is named: its entry point, module or file."""
     source: str
-    """How a process loads it again: `builtin:MODULE`, `entry:NAME`, `module:NAME` or `file:PATH`."""
+    """How a process loads it again: `builtin:MODULE`, `entry:DISTRIBUTION/NAME`,
+    `module:NAME` or `file:PATH`."""
     distribution: str | None = None
     version: str | None = None
     digest: str | None = None

@@ -198,7 +198,7 @@ class _Analysed:
             replicates=len(self.values),
             calls=len(self.calls),
             boundary=self.run.header.scenario.boundary,
-            warm_up=min(warm_ups, key=_WARM_UPS.index) if warm_ups else None,
+            warm_up=next((w for w in _WARM_UPS if w in warm_ups), None),
             latency_ms=latency,
             throughput_per_s=_throughput(planned, latency),
             speedup=self.speedup(baseline),

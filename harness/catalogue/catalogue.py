@@ -32,7 +32,7 @@ class Catalogue:
         self._providers: dict[tuple[str, str], list[Provided]] = {}
         for kind in KINDS:
             for provided in self._collect(kind):
-                for name in (provided.name, *provided.component.aliases):
+                for name in dict.fromkeys((provided.name, *provided.component.aliases)):
                     self._providers.setdefault((kind, name), []).append(provided)
 
     def _collect(self, kind: str) -> Iterator[Provided]:
@@ -40,6 +40,7 @@ class Catalogue:
         # Called one by one instead of all at once, so that whoever breaks can be named.
         for implementation in caller.get_hookimpls():
             origin = self.loaded.origin(implementation.plugin)
+            seen: dict[str, int] = {}
             try:
                 for count, component in enumerate(implementation.function() or ()):
                     if count >= _LIMIT:
@@ -47,9 +48,15 @@ class Catalogue:
                     reason = problem_with(component, kind)
                     if reason:
                         self._leave_out(origin, f"{CATALOGUE_HOOKS[kind]}: {reason}")
-                    else:
+                        continue
+                    seen[component.name] = seen.get(component.name, 0) + 1
+                    if seen[component.name] == 1:
                         yield Provided(component, origin)
-            except Exception as error:
+                    elif seen[component.name] == 2:
+                        self._leave_out(
+                            origin, f"{CATALOGUE_HOOKS[kind]}: it yields {kind} {component.name!r} twice"
+                        )
+            except (Exception, SystemExit) as error:
                 text = str(error) if isinstance(error, PluginError) else describe(error)
                 self._leave_out(origin, f"{CATALOGUE_HOOKS[kind]}: {text}")
 

@@ -108,7 +108,7 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
         for point, dist, version in entry_points():
             if point.name in request.blocked or dist in request.blocked:
                 continue
-            origin = Origin(point.name, f"entry:{point.name}", dist, version)
+            origin = Origin(point.name, f"entry:{dist}/{point.name}", dist, version)
             if wanted is None or origin.source in wanted:
                 _guarded(loaded, origin, point.load)
     for text in request.extra:
@@ -183,9 +183,13 @@ def describe(error: BaseException) -> str:
 def _register(loaded: Loaded, plugin: Any, origin: Origin) -> None:
     """Registers one plugin and refuses hooks that do not exist, or none at all."""
     manager = loaded.manager
+    if manager.is_registered(plugin):  # installed and named by --plugin, or named twice
+        return
     try:
         manager.register(plugin, name=origin.source)
     except pluggy.PluginValidationError as error:
+        if manager.is_registered(plugin):  # before pluggy 1.7 the hooks ahead of the wrong one stay
+            manager.unregister(plugin)
         raise PluginError(" ".join(str(error).split())) from error
     unknown = _unknown_hooks(manager, plugin)
     if unknown or not manager.get_hookcallers(plugin):

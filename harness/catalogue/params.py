@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -51,7 +52,8 @@ def text_of(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (tuple, list)):
         return "+".join(text_of(v) for v in value)
-    return str(value)
+    # 1e16 and not 1e+16: a plus joins a list.
+    return str(value).replace("e+", "e") if isinstance(value, float) else str(value)
 
 
 def schema(cls: type) -> tuple[Parameter, ...]:
@@ -110,6 +112,7 @@ def fill(owner: str, cls: type, texts: Mapping[str, str]) -> Any:
         hint = hints[name]
         try:
             values[name] = msgspec.convert(_from_text(text, hint), hint, strict=False)
+            _refuse_nonfinite(values[name])
         except msgspec.ValidationError as error:
             said = str(error).partition(" - at")[0]
             raise UsageError(
@@ -120,6 +123,15 @@ def fill(owner: str, cls: type, texts: Mapping[str, str]) -> Any:
         return cls(**values)
     except Exception as error:
         raise UsageError(f"{owner}: {error}", _takes(cls)) from error
+
+
+def _refuse_nonfinite(value: Any) -> None:
+    """Parameters are stored as JSON, where NaN and Inf would turn into null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise msgspec.ValidationError("Expected a finite number")
+    if isinstance(value, (tuple, list)):
+        for part in value:
+            _refuse_nonfinite(part)
 
 
 def default_of(cls: type, name: str) -> Any:
@@ -146,11 +158,10 @@ def problem_with(cls: Any) -> str | None:
     if not cls.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return "Params must be a frozen dataclass: @dataclass(frozen=True)"
     try:
-        fields = list(fields_of(cls))
+        for name, _, default in fields_of(cls):
+            if default is dataclasses.MISSING:
+                return f"Params.{name} has no default"
         schema(cls)
     except Exception as error:
         return f"Params cannot be read: {error}"
-    for name, _, default in fields:
-        if default is dataclasses.MISSING:
-            return f"Params.{name} has no default"
     return None

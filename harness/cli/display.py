@@ -82,8 +82,8 @@ class LiveDisplay(PlainDisplay):
         console = Console(stderr=True, highlight=False)
         # No refresh thread: it would wake up while a case is timed.
         self._progress = Progress(
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             BarColumn(bar_width=24),
+            TextColumn("{task.fields[cases]}"),
             TextColumn("{task.description}"),
             TextColumn("{task.fields[left]}", style="dim"),
             console=console,
@@ -95,7 +95,7 @@ class LiveDisplay(PlainDisplay):
 
     def __enter__(self) -> LiveDisplay:
         self._progress.start()
-        self._task = self._progress.add_task("starting", total=None, left="")
+        self._task = self._progress.add_task("starting", total=None, cases="", left="")
         self._progress.refresh()
         return self
 
@@ -111,11 +111,14 @@ class LiveDisplay(PlainDisplay):
             left = f"about {numbers.duration((now - self._began) / done * (total - done))} left"
         from rich.markup import escape
 
+        supported = sum(not c.unsupported for c in self.run.header.plan.cases) if self.run else 0
+
         self._progress.update(
             self._task,
             completed=done,
             total=total,
             description=escape(f"{case_name(planned)}: {what}"),
+            cases=f"{self._finished} cases done, {supported - self._finished} left",
             left=left,
         )
         self._progress.refresh()

@@ -65,8 +65,8 @@ def command(
     plugins = PluginRequest.from_options(options.plugin_texts(ctx, plugin))
     form = reporter(format_, plugins)
     names = runs or (LATEST,)
-    if len(names) > 1 and (output is not None or form.name in ("json", "csv")):
-        raise UsageError("one run at a time to a file, or as json or csv")
+    if len(names) > 1 and (output is not None or form.one_document):
+        raise UsageError(f"one run at a time to a file, or as {form.name}")
     axes = Axes.from_texts(**{a: texts[a] for a in AXES}).given()
     for name in names:
         found = read(folder, name, baseline)

@@ -67,7 +67,7 @@ class Launcher:
         if lane not in self._lanes:
             folder = self.folder / f"lane-{lane}"
             folder.mkdir(exist_ok=True)
-            self._lanes[lane] = ZygoteProcess(folder, self.solo, _machine_cache())
+            self._lanes[lane] = ZygoteProcess(folder, self.solo, _inductor_variables())
         return self._lanes[lane]
 
     def _finish(self, zygote: ZygoteProcess) -> None:
@@ -165,10 +165,13 @@ class Launcher:
         return outcome
 
 
-def _machine_cache() -> dict[str, str]:
-    """Where inductor keeps what it finds out about the processor; each case has its own for the rest."""
+def _inductor_variables() -> dict[str, str]:
+    """Where inductor keeps what it finds out about the processor (each case has its own cache for the
+    rest), and no pool of compile workers: on many cores its import alone would start one, with a thread.
+    """
+    variables = {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
     try:
         version = metadata.version("torch")
     except metadata.PackageNotFoundError:
-        return {}
-    return {"TORCHINDUCTOR_CACHE_DIR": str(cache_home() / f"inductor-{version}")}
+        return variables
+    return {**variables, "TORCHINDUCTOR_CACHE_DIR": str(cache_home() / f"inductor-{version}")}

@@ -6,6 +6,7 @@ in the order they hold their items; None and plain Python values are passed over
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,14 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
         return change(value)
     if isinstance(value, Mapping):
         items = {k: map_tensors(v, change) for k, v in value.items()}
-        return items if type(value) is dict else type(value)(**items)
+        if type(value) is dict:
+            return items
+        if isinstance(value, dict) and not dataclasses.is_dataclass(value):
+            rebuilt = copy.copy(value)  # keeps what else it has: a default factory, say
+            rebuilt.update(items)
+            return rebuilt
+        # A mapping may be a dataclass, too: transformers' ModelOutput is.
+        return type(value)(**items) if hasattr(value, "__dataclass_fields__") else type(value)(items)  # type: ignore[call-arg]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*(map_tensors(v, change) for v in value))
     if isinstance(value, (tuple, list)):

@@ -23,11 +23,9 @@ class CaseWork:
 
     def __init__(self, job: CaseJob) -> None:
         planned, case = job.planned, job.planned.case
-        # Before anything compiles: the cache of this case, and no pool of compile workers that
-        # would still be there while calls are timed.
+        # Before anything compiles: the cache of this case.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
         os.environ["TRITON_CACHE_DIR"] = os.path.join(job.cache, "triton")
-        os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
         catalogue = Catalogue(load(job.plugins, only={p.source for p in planned.providers}))
         owners = {p.kind: p.distribution for p in planned.providers}
 

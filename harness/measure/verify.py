@@ -147,7 +147,8 @@ def _stack(parts: Leaves, batch_size: int) -> torch.Tensor:
 
     wide = [torch.view_as_real(p) if p.is_complex() else p for p in parts]
     wide = [(p.to_dense() if p.is_sparse else p).detach().to("cpu", torch.float64) for p in wide]
-    if all(p.dim() > 0 and p.shape[0] == batch_size for p in wide):
+    alike = len({p.shape[1:] for p in wide}) == 1
+    if alike and all(p.dim() > 0 and p.shape[0] == batch_size for p in wide):
         return torch.cat(wide)
     if len({p.shape for p in wide}) == 1:
         return torch.stack(wide)
@@ -183,6 +184,6 @@ def _compare(ys: Leaves, rs: Leaves, batch_size: int) -> _Leaf:
 
 
 def _top1(y: torch.Tensor, r: torch.Tensor) -> float | None:
-    if r.dim() < 2 or r.shape[-1] < 2:
+    if r.dim() < 2 or r.shape[-1] < 2 or not r.numel():
         return None
     return float((y.argmax(-1) == r.argmax(-1)).double().mean())

@@ -12,7 +12,7 @@ from harness.catalogue import Catalogue, load
 from harness.catalogue.loading import describe
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.specs import Spec, parse, split_list
-from harness.components import Combination, Device, Model, Precision, Provided, Runner
+from harness.components import Combination, Component, Device, Model, Precision, Provided, Runner
 from harness.errors import Unsupported, UsageError
 from harness.jobs import Matrix, PlanJob
 from harness.machine import usable_cores
@@ -40,7 +40,13 @@ def make_plan(job: PlanJob) -> Plan:
     cases: dict[str, PlannedCase] = {}
     for point in points.values():
         planned = planner.case(point)
-        cases.setdefault(planned.id, planned)
+        first = cases.setdefault(planned.id, planned)
+        if first.providers != planned.providers:
+            raise UsageError(
+                f"{first.label['model']} x {first.label['runner']} x {first.case.precision} is asked for from "
+                "two providers of one name",
+                "measure each in a run of its own",
+            )
     with_baselines = planner.add_baselines(cases)
     return Plan(
         cases=with_baselines,
@@ -97,10 +103,7 @@ class _Planner:
             return [self._known(kind, parse(part, kind)) for part in split_list(text)]
         found = []
         for provided in self.catalogue.of_kind(kind):
-            component = provided.component
-            reason = component.available()
-            if isinstance(component, Precision) and isinstance(device, Device) and not reason:
-                reason = component.supports(device) or component.emulated(device)
+            reason = _unusable(provided.component, device)
             if reason:
                 self.notes.append(f"{ALL} leaves out {kind} {provided.name}: {reason}")
             else:
@@ -128,8 +131,8 @@ class _Planner:
     def _matches(self, point: dict[str, Any], pattern: dict[str, Any]) -> bool:
         for axis, wanted in pattern.items():
             here = point[axis]
-            if isinstance(wanted, Spec) and not wanted.values:
-                if here.name != wanted.name:
+            if isinstance(wanted, Spec):
+                if here.name != wanted.name or not set(wanted.values) <= set(here.values):
                     return False
             elif here != wanted:
                 return False
@@ -189,8 +192,7 @@ class _Planner:
                 device,
                 case.threads,
             )
-            unsupported = _reason(runner.component, precision.component, combination)
-            emulated = precision.component.emulated(device)
+            unsupported, emulated = _verdict(runner.component, precision.component, combination)
         tolerance, source = self._tolerance(model.component, precision.component)
         estimate = 3 * (_EMULATED_S if emulated else _PASS_S) + _ONCE_S
         return PlannedCase(
@@ -203,7 +205,7 @@ class _Planner:
             unit=model.component.unit,
             items=model.component.items(params, case.batch_size),
             unsupported=unsupported,
-            emulated=emulated if not unsupported else None,
+            emulated=emulated,
             added=added,
             builds=type(runner.component).build is not Runner.build,
             estimate_s=estimate + runner.component.ready_estimate_s,
@@ -256,19 +258,31 @@ def _point(planned: PlannedCase) -> dict[str, Any]:
     }
 
 
-def _reason(runner: Runner, precision: Precision, combination: Combination) -> str | None:
-    """The first sentence that speaks against a combination."""
+def _verdict(runner: Runner, precision: Precision, combination: Combination) -> tuple[str | None, str | None]:
+    """(the first sentence that speaks against a combination, else why its arithmetic is imitated)."""
     model = combination.model
     try:
-        return (
+        reason = (
             model.available()
             or runner.available()
             or precision.available()
             or (None if precision.name in runner.recipes else precision.supports(combination.device))
             or runner.supports(combination)
         )
+        return reason, None if reason else precision.emulated(combination.device)
     except Exception as error:
-        return f"asked whether it is supported, its plugin failed: {describe(error)}"
+        return f"asked whether it is supported, its plugin failed: {describe(error)}", None
+
+
+def _unusable(component: Component, device: Device | str) -> str | None:
+    """Why `all` leaves a component out."""
+    try:
+        reason = component.available()
+        if isinstance(component, Precision) and isinstance(device, Device) and not reason:
+            reason = component.supports(device) or component.emulated(device)
+        return reason
+    except Exception as error:
+        return f"asked whether it is available, its plugin failed: {describe(error)}"
 
 
 def _label(provided: Provided, params: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from harness.catalogue.specs import split_list
 from harness.catalogue.suggest import suggestion
 from harness.errors import UsageError
 from harness.records.case import AXES
@@ -15,7 +14,7 @@ def parse_selector(text: str) -> dict[str, str | int]:
         UsageError: a part is no `axis=value`, or the axis is unknown.
     """
     chosen: dict[str, str | int] = {}
-    for part in split_list(text):
+    for part in _parts(text):
         axis, equals, value = part.partition("=")
         axis = {"batch": "batch_size"}.get(axis.strip(), axis.strip())
         if not equals or not value.strip():
@@ -25,9 +24,23 @@ def parse_selector(text: str) -> dict[str, str | int]:
                 f"there is no axis {axis!r}{suggestion(axis, AXES)}", f"axes are {', '.join(AXES)}"
             )
         if axis in ("batch_size", "threads"):
-            if not value.strip().isdigit():
+            if not value.strip().isdecimal() or int(value) < 1:
                 raise UsageError(f"{axis}={value} is no whole number")
             chosen[axis] = int(value)
         else:
             chosen[axis] = value.strip()
     return chosen
+
+
+def _parts(text: str) -> list[str]:
+    """`runner=compile:mode=x,precision=fp32` is two: a comma continues the parameters of a component
+    unless an axis follows it.
+    """
+    parts: list[str] = []
+    for piece in text.split(","):
+        key, equals, _ = piece.partition("=")
+        if parts and ":" in parts[-1] and equals and key.strip() not in (*AXES, "batch"):
+            parts[-1] += f",{piece}"
+        else:
+            parts.append(piece)
+    return [p.strip() for p in parts]

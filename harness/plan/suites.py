@@ -55,7 +55,7 @@ def parse(name: str, text: str, where: str | None = None) -> Suite:
     where = where or f"suite {name}"
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, and not the only one
         raise UsageError(f"{where}: {error}") from error
     _known(data, ("summary", "matrix"), where)
     summary = data.get("summary", "")

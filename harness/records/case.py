@@ -41,6 +41,12 @@ class Case:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def check_label(label: dict[str, str]) -> None:
+    """So that a damaged or foreign file is found when it is read, and not where its label is used."""
+    if not {"model", "runner"} <= label.keys():
+        raise ValueError("a label has a model and a runner")
+
+
 @dataclass(frozen=True)
 class Provider:
     """Who provides a component: part of the workload that resume and compare insist on."""
@@ -81,6 +87,9 @@ class PlannedCase:
     """Its runner makes files once, before the first replicate."""
     estimate_s: float = 0.0
     """A rough guess of what one pass costs."""
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ def pretty(value: Any) -> str:
 
 def decode(data: bytes | str, cls: type[T]) -> T:
     """A value of type `cls` from JSON. Raises DecodeError (ValidationError is one)."""
-    return msgspec.json.decode(data, type=cls)
+    try:
+        return msgspec.json.decode(data, type=cls)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(str(error)) from error
 
 
 def convert(data: Any, cls: type[T]) -> T:
@@ -45,7 +48,7 @@ def decode_event(line: bytes) -> Event | None:
     Raises:
         DecodeError: the line is no such event.
     """
-    data = msgspec.json.decode(line)
+    data = decode(line, object)
     if not isinstance(data, dict) or not isinstance(data.get("event"), str):
         raise msgspec.ValidationError("no event")
     cls = EVENTS.get(data.pop("event"))

@@ -45,6 +45,12 @@ def worst(statuses: list[str]) -> str:
     return min(statuses, key=STATUSES.index) if statuses else "not_reached"
 
 
+def check_status(status: str) -> None:
+    """So that a damaged line is found when it is read, and not where its status is used."""
+    if status not in STATUSES:
+        raise ValueError(f"unknown status {status!r}")
+
+
 def pack_ns(values: list[int]) -> str:
     """Call times (ns) as text: little-endian int64, zlib, base64."""
     data = array("q", values)
@@ -60,7 +66,7 @@ def unpack_ns(text: str) -> list[int]:
     try:
         inflater = zlib.decompressobj()
         raw = inflater.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
-        if inflater.unconsumed_tail or len(raw) % 8:
+        if not inflater.eof or len(raw) % 8:
             raise ValueError("damaged call times")
     except zlib.error as error:
         raise ValueError("damaged call times") from error
@@ -172,6 +178,9 @@ class Sample:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        check_status(self.status)
+
 
 @dataclass(frozen=True)
 class Built:
@@ -186,6 +195,9 @@ class Built:
     reason: str | None = None
     detail: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_status(self.status)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.records.case import Case, Environment, PluginInfo
-from harness.records.events import Memory, Settings, Verification
+from harness.records.case import Case, Environment, PluginInfo, check_label
+from harness.records.events import Memory, Settings, Verification, check_status
 
 SCHEMA = 1
 
@@ -149,6 +149,10 @@ class Record:
     is_baseline: bool = False
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
+        check_status(self.status)
 
 
 @dataclass(frozen=True)

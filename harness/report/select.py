@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+from harness import registry
 from harness.analyse.analyse import analyse, group_key, mark_best
+from harness.catalogue.params import text_of
 from harness.catalogue.specs import parse
 from harness.catalogue.suggest import suggestion
 from harness.errors import UsageError
 from harness.plan.selectors import parse_selector
+from harness.records.case import Case
 from harness.records.events import STATUSES
 from harness.records.report import Record, Report
 from harness.store.runfile import StoredRun
@@ -49,6 +53,13 @@ KEYS: dict[str, Callable[[Record], Any]] = {
     "status": lambda r: STATUSES.index(r.status),
 }
 """What records can be sorted by; numbers of merit come best first."""
+
+
+@cache
+def _precision_names() -> dict[str, str]:
+    """Other words for the precisions in the box, as `run` accepts them."""
+    rows = [row for row in registry.components() if row["kind"] == "precision"]
+    return {alias: row["name"] for row in rows for alias in row.get("aliases", ())}
 
 
 def grouped(records: Iterable[Record]) -> list[list[Record]]:
@@ -98,14 +109,18 @@ def filtered(report: Report, axes: dict[str, tuple[Any, ...]], statuses: tuple[s
 
 def _has(record: Record, axis: str, value: Any) -> bool:
     if axis in ("model", "runner"):
-        spec = parse(str(value), axis)
-        name = record.case.model if axis == "model" else record.case.runner
-        if not spec.values:
-            return bool(spec.name == name)
-        return str(replace(spec, distribution=None)) == record.label[axis]
+        spec, case = parse(str(value), axis), record.case
+        name, values = (case.model, case.params) if axis == "model" else (case.runner, case.options)
+        return spec.name == name and all(k in values and text_of(values[k]) == v for k, v in spec.values)
     if axis == "precision":
-        return record.case.precision in (value, f"{value}-amp")
+        return bool(record.case.precision == _precision_names().get(str(value), value))
     return bool(getattr(record.case, axis) == value)
+
+
+def _without(case: Case, axes: Iterable[str]) -> dict[str, Any]:
+    """A case with everything about it, some axes left out; parameters belong to their model or runner."""
+    left_out = {*axes, *(p for a, p in (("model", "params"), ("runner", "options")) if a in axes)}
+    return {k: v for k, v in vars(case).items() if k not in left_out}
 
 
 def with_baseline(run: StoredRun, selector: str) -> Report:
@@ -118,10 +133,12 @@ def with_baseline(run: StoredRun, selector: str) -> Report:
     for planned in plan.cases:
         found = None
         if wanted:
-            own = {a: getattr(planned.case, a) for a in ("batch_size", "device", "threads")}
-            own |= {"model": planned.label["model"], "runner": planned.label["runner"]}
-            own |= {"precision": planned.case.precision, **wanted}
-            matching = [c for c in plan.cases if all(_has(by_id[c.id], a, v) for a, v in own.items())]
+            own = _without(planned.case, wanted)
+            matching = [
+                c
+                for c in plan.cases
+                if _without(c.case, wanted) == own and all(_has(by_id[c.id], a, v) for a, v in wanted.items())
+            ]
             found = matching[0].id if matching else None
         cases.append(replace(planned, baseline_id=found))
     if wanted and not any(c.baseline_id for c in cases):

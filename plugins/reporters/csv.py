@@ -17,6 +17,7 @@ class Csv(harness.Reporter):
     name = "csv"
     summary = "one row a case, all numbers in full, units in the column names"
     extension = ".csv"
+    one_document = True
 
     def render(self, report: harness.Report) -> str:
         out = io.StringIO()

@@ -47,7 +47,8 @@ class OnnxRuntime(harness.Runner):
     def supports(self, case: harness.Combination) -> str | None:
         precision, device = case.precision, case.device
         if precision.how == "autocast":
-            return f"ONNX has no autocast: try -p fp32 or -p {precision.dtype.replace('float', 'fp')}-true"
+            other = "-p fp16-true" if precision.dtype == "float16" else "-r eager"
+            return f"ONNX has no autocast: try -p fp32, or {other}"
         if device.type == "cpu" and precision.dtype == "bfloat16":
             return "its CPU provider has no bfloat16 kernels: try -p fp32, or -r eager -p bf16-true"
         if device.type not in _DEFAULT_PROVIDERS:

@@ -1,0 +1,114 @@
+"""What a user writes to name components: `mlp:hidden_dim=4096,n_layers=8,cnn`."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.catalogue.specs import Spec, parse, parse_all, split_list
+from harness.errors import UsageError
+
+_names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True).filter(
+    lambda n: not n.endswith((".py", ".onnx", ".pt2", ".pt"))
+)
+_keys = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+_texts = st.text(max_size=12).filter(lambda t: "," not in t and t == t.strip())
+_specs = st.builds(
+    Spec,
+    name=_names,
+    values=st.lists(st.tuples(_keys, _texts), max_size=3, unique_by=lambda kv: kv[0]).map(tuple),
+    distribution=st.none() | _names,
+)
+
+
+def test_a_comma_starts_a_new_name_unless_key_value_follows():
+    assert parse_all(["mlp:hidden_dim=4096,n_layers=8,cnn"], "model") == [
+        Spec("mlp", (("hidden_dim", "4096"), ("n_layers", "8"))),
+        Spec("cnn"),
+    ]
+
+
+def test_names_without_parameters_are_separated_by_commas():
+    assert [s.name for s in parse_all(["mlp,cnn", "transformer"], "model")] == ["mlp", "cnn", "transformer"]
+
+
+def test_parameters_after_a_second_name_belong_to_it():
+    assert split_list("mlp:hidden_dim=1,cnn:num_classes=2,in_channels=1") == [
+        "mlp:hidden_dim=1",
+        "cnn:num_classes=2,in_channels=1",
+    ]
+
+
+def test_a_plus_joins_a_list_inside_a_value():
+    (spec,) = parse_all(["onnxruntime:providers=CUDAExecutionProvider+CPUExecutionProvider"], "runner")
+    assert spec.values == (("providers", "CUDAExecutionProvider+CPUExecutionProvider"),)
+
+
+def test_a_distribution_before_a_slash_says_whose_component_is_meant():
+    assert parse("harness-extra/mlp:width=3", "model") == Spec("mlp", (("width", "3"),), "harness-extra")
+
+
+def test_spaces_around_keys_and_values_do_not_matter():
+    assert parse(" mlp: hidden_dim = 64 , n_layers = 2 ", "model") == parse(
+        "mlp:hidden_dim=64,n_layers=2", "model"
+    )
+    assert parse_all(["mlp, cnn"], "model") == parse_all(["mlp,cnn"], "model")
+
+
+def test_a_value_may_hold_colons_equals_signs_and_slashes():
+    assert parse("net:url=http://host:80/a=b", "model").values == (("url", "http://host:80/a=b"),)
+
+
+def test_the_same_name_twice_is_measured_once():
+    assert len(parse_all(["mlp,mlp", "mlp"], "model")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("", "empty model name", None),
+        (":a=1", "empty model name", None),
+        ("mlp:", "nothing follows the colon", "mlp:key=value"),
+        ("mlp:8", "'8' in 'mlp:8' is no key=value", "mlp:key=value"),
+        ("mlp:a=1,", "is no key=value", "mlp:key=value"),
+        ("mlp:=3", "is no key=value", "mlp:key=value"),
+        ("mlp:a=1,a=2", "'a' is given twice", None),
+        ("net.py", "is a file, not the name of a model", "--plugin FILE"),
+        ("./net", "is a file, not the name of a model", "--plugin FILE"),
+        ("net.onnx:batch=3", "is a file, not the name of a model", "--plugin FILE"),
+        ("a/b/c", "is a file, not the name of a model", "--plugin FILE"),
+        ("dist/", "no model name in 'dist/'", "distribution/name"),
+    ],
+)
+def test_a_wrong_specification_is_answered_with_what_is_wrong_and_how_to_write_it(text, message, hint):
+    with pytest.raises(UsageError) as caught:
+        parse(text, "model")
+    assert message in caught.value.message
+    if hint is not None:
+        assert hint in caught.value.hint
+
+
+def test_a_comma_too_many_is_an_error_and_not_an_empty_model():
+    with pytest.raises(UsageError, match="empty model name"):
+        parse_all(["mlp,,cnn"], "model")
+
+
+@given(_specs)
+def test_a_specification_written_out_is_read_back_the_same(spec):
+    assert parse(str(spec), "model") == spec
+
+
+@given(st.lists(_specs, min_size=1, max_size=4, unique=True))
+def test_a_list_written_out_is_read_back_the_same(specs):
+    assert parse_all([",".join(map(str, specs))], "model") == specs
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_specification_or_a_usage_error(text):
+    try:
+        specs = parse_all([text], "model")
+    except UsageError as error:
+        assert error.message
+    else:
+        assert all(s.name for s in specs)

@@ -1,0 +1,71 @@
+"""Runs the command in this process, or in one of its own, and reads back what it kept."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+
+
+@dataclass
+class Ended:
+    code: int
+    out: str
+    err: str
+    results: Path
+
+    @property
+    def report(self):
+        """The newest public report."""
+        return json.loads(sorted((self.results / "benchmarks").glob("*.json"))[-1].read_text())
+
+    def record(self, **axes):
+        """The one record whose case has these values."""
+        found = [r for r in self.report["records"] if all(_axis(r, a) == v for a, v in axes.items())]
+        assert len(found) == 1, f"{len(found)} records with {axes}"
+        return found[0]
+
+
+def _axis(record, axis):
+    return record["label"][axis] if axis in ("model", "runner") else record["case"][axis]
+
+
+@pytest.fixture
+def harness_command(tmp_path, capfd, monkeypatch):
+    """Calls the command line in this process, from an empty folder."""
+    from harness.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HARNESS_RESULTS", raising=False)
+
+    def call(*arguments):
+        texts = [str(a) for a in arguments]
+        monkeypatch.setattr(sys, "argv", ["harness", *texts])
+        capfd.readouterr()
+        code = main.run(texts)
+        out, err = capfd.readouterr()
+        return Ended(int(code), out, err, tmp_path / "results")
+
+    return call
+
+
+@pytest.fixture
+def harness_process(tmp_path):
+    """Starts the command as a process of its own; the caller waits for it."""
+
+    def start(*arguments, **variables):
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start

@@ -1,0 +1,78 @@
+"""Bad input gets one clear line, a hint and the right exit code, never a traceback."""
+
+import pytest
+
+from .conftest import PLUGINS
+
+WRONG = [
+    (["frobnicate"], "there is no command 'frobnicate'"),
+    (["run", "-m", "mpl"], "there is no model 'mpl'; did you mean mlp?"),
+    (["run", "-m", "mlp:hiden_dim=3"], "mlp has no parameter hiden_dim; did you mean hidden_dim"),
+    (["run", "-m", "mlp:hidden_dim=three"], "hidden_dim=three is no int"),
+    (["run", "-m", "mlp:hidden_dim=0"], "hidden_dim must be at least 1"),
+    (["run", "-m", "net.py:build"], "'net.py' is a file, not the name of a model"),
+    (["run", "-r", "compile:mode=fastest"], "mode=fastest is no 'default' |"),
+    (["run", "-p", "fp23"], "there is no precision 'fp23'"),
+    (["run", "-b", "0"], "'0' is no batch size"),
+    (["run", "-b", "many"], "'many' is no batch size"),
+    (["run", "-d", "gpu!"], "'gpu!' is no device"),
+    (["run", "--suite", "qick"], "there is no suite 'qick'; did you mean quick?"),
+    (["run", "--passes", "0"], "0 is not in the range"),
+    (["run", "--baseline", "runer=eager"], "there is no axis 'runer'; did you mean runner?"),
+    (["run", "--format", "xml"], "there is no reporter 'xml'"),
+    (["run", "--plugin", "missing.py"], "missing.py"),
+    (["run", "--plugin", "no_such_module"], "No module named 'no_such_module'"),
+    (["report"], "there is no run under"),
+    (["report", "nothing.json"], "there is no file nothing.json"),
+    (["report", "--wat"], "No such option"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=[" ".join(w[0]) for w in WRONG])
+def test_wrong_input_is_told_in_one_line_with_exit_code_2(harness_command, arguments, said):
+    done = harness_command(*arguments)
+    assert done.code == 2
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert "Traceback" not in done.err and len(done.err.splitlines()) <= 2
+    assert done.out == ""
+
+
+def test_a_damaged_suite_file_is_named_with_the_key(harness_command, tmp_path):
+    (tmp_path / "mine.toml").write_text('[[matrix]]\nmodle = ["mlp"]\n')
+    done = harness_command("run", "--suite", "mine.toml")
+    assert done.code == 2
+    assert "mine.toml: matrix 1: unknown key 'modle'; did you mean model?" in done.err
+
+
+def test_a_results_folder_that_cannot_be_written_is_told_before_anything_is_measured(
+    harness_command, tmp_path
+):
+    (tmp_path / "taken").write_text("a file")
+    done = harness_command(
+        "run", "--plugin", PLUGINS / "tiny.py", "-m", "tiny", "-b", 1, "--results", "taken"
+    )
+    assert done.code == 2
+    assert "cannot write taken" in done.err
+
+
+def test_a_device_that_is_not_there_is_a_reason_and_no_crash(harness_command):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    done = harness_command("run", "-m", "mlp", "-d", "cuda", "-b", 1)
+    assert done.code == 4
+    assert "finds no CUDA device here: try -d cpu" in done.out
+
+
+def test_a_torch_that_does_not_import_is_told_in_one_line(harness_process, tmp_path):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "torch.py").write_text("raise ImportError('libtorch_cpu.so: no such file')")
+    process = harness_process("run", "-m", "mlp", PYTHONPATH=str(broken))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 4
+    assert "the measuring process does not start: ImportError: libtorch_cpu.so" in err
+    assert "Traceback" not in err
