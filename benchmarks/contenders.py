@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -218,3 +218,27 @@ class SeedContender:
             self._process.kill()
             self._process.communicate()
         self._log.close()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One contender measured one slice."""
+
+    contender: str
+    part: Slice
+    load_average_before: float
+    loop_ms_before: float
+    """Time of a fixed loop of Python just before: the machine's speed at that moment."""
+    wall_s: float
+    costs: list[CellCost]
+
+    def data(self) -> dict[str, Any]:
+        """As JSON-compatible data."""
+        return {
+            "contender": self.contender,
+            "slice": self.part.name,
+            "load_average_before": self.load_average_before,
+            "loop_ms_before": self.loop_ms_before,
+            "wall_s": self.wall_s,
+            "cells": [asdict(c) for c in self.costs],
+        }

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.cells import COMPILE
-from benchmarks.contenders import HARNESS, HONEST, SEED, CellCost
+from benchmarks.contenders import HARNESS, HONEST, SEED, CellCost, Turn
 from benchmarks.peers import COMPILED, RAN_EAGER, REUSED
 from benchmarks.publish import Result, Target, table
-
-if TYPE_CHECKING:
-    from benchmarks.seed_suite import Turn
 
 TITLES = {
     HARNESS: "`harness run --suite seed`",
@@ -155,7 +152,7 @@ def _known(name: str, costs: list[CellCost]) -> dict[str, str]:
     compiled = [c.found for c in costs if c.cell.runner == COMPILE]
     if name == HARNESS:
         processes = sorted({len(c.found["statuses"]) for c in costs})
-        right = sum(c.found["verified"] == len(c.found["statuses"]) for c in costs)
+        right = sum(0 < c.found["verified"] == len(c.found["statuses"]) for c in costs)
         return {
             "isolated": "yes: a process for each replicate",
             "verified": f"{right} of {len(costs)}, every replicate, against float64",

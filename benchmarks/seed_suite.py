@@ -27,9 +27,7 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks import seed_report
 from benchmarks.cells import QUICK, WHOLE, Slice
@@ -37,39 +35,15 @@ from benchmarks.contenders import (
     HARNESS,
     HONEST,
     SEED,
-    CellCost,
     Contender,
     HarnessContender,
     HonestContender,
     SeedContender,
+    Turn,
 )
 from benchmarks.publish import TRIED, load_average, parser, progress, publish
 
 _LOOPS = 3_000_000
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One contender measured one slice."""
-
-    contender: str
-    part: Slice
-    load_average_before: float
-    loop_ms_before: float
-    """Time of a fixed loop of Python just before: the machine's speed at that moment."""
-    wall_s: float
-    costs: list[CellCost]
-
-    def data(self) -> dict[str, Any]:
-        """As JSON-compatible data."""
-        return {
-            "contender": self.contender,
-            "slice": self.part.name,
-            "load_average_before": self.load_average_before,
-            "loop_ms_before": self.loop_ms_before,
-            "wall_s": self.wall_s,
-            "cells": [asdict(c) for c in self.costs],
-        }
 
 
 def loop_ms() -> float:

@@ -103,6 +103,8 @@ def markdown(docstring: str, language: str = "python") -> str:
     def close() -> None:
         if code:
             body = textwrap.dedent("\n".join(code)).strip("\n")
+            # Two blank lines before a definition, as the formatter has it: it formats Markdown, too.
+            body = re.sub(r"\n\n(?=class |def |@)", "\n\n\n", body)
             parts.append(f"```{language}\n{body}\n```")
             code.clear()
 

@@ -255,8 +255,11 @@ class Runner(Component):
         """None, or one sentence: why this combination cannot run, and what would."""
         return None
 
-    def preload(self) -> None:
-        """Imports worth doing once, before processes are forked: must leave one thread, touch no device."""
+    def preload(self, devices: frozenset[str]) -> None:
+        """Imports worth doing once, before processes are forked: must leave one thread, touch no device.
+
+        `devices` has the types of device (`cpu`, `cuda`) that the plan's cases of this runner use.
+        """
 
     def build(self, work: Work) -> None:
         """Makes the files of a case in `work.dir`, once; every replicate loads them. Optional."""

@@ -79,9 +79,10 @@ def _limit_in(folder: Path) -> float | None:
             period = (folder / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return None
-    if quota in ("max", "-1"):
+    try:
+        return None if quota in ("max", "-1") else int(quota) / int(period)
+    except (ValueError, ZeroDivisionError):
         return None
-    return int(quota) / int(period)
 
 
 def usable_cores() -> int:

@@ -241,6 +241,8 @@ def anything(hint: Any) -> st.SearchStrategy[Any]:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is list:
         return st.lists(anything(args[0]), max_size=3)
+    if origin is tuple:
+        return st.lists(anything(args[0]), max_size=3).map(tuple)
     if origin is dict:
         return st.dictionaries(anything(args[0]), anything(args[1]), max_size=3)
     if origin in (typing.Union, types.UnionType):
@@ -254,3 +256,18 @@ def anything(hint: Any) -> st.SearchStrategy[Any]:
         Any: _JSON,
     }
     return plain[hint]
+
+
+def haunted(value: Any, text: str) -> Any:
+    """A report in which every text of a stranger is `text`: as someone else's file could have it."""
+    if isinstance(value, str):
+        return text
+    if isinstance(value, list):
+        return [haunted(v, text) for v in value]
+    if isinstance(value, dict):
+        return {k: haunted(v, text) for k, v in value.items()}
+    if dataclasses.is_dataclass(value):
+        kept = ("status",) if isinstance(value, Record) else ()
+        names = [f.name for f in dataclasses.fields(value) if f.name not in kept]
+        return dataclasses.replace(value, **{n: haunted(getattr(value, n), text) for n in names})
+    return value

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -79,11 +80,17 @@ class Loaded:
 
 def entry_points() -> list[tuple[metadata.EntryPoint, str, str]]:
     """(entry point, distribution, version) of the group, sorted by distribution and name."""
+    return list(_entry_points(tuple(sys.path)))
+
+
+@cache
+def _entry_points(_: tuple[str, ...]) -> tuple[tuple[metadata.EntryPoint, str, str], ...]:
+    """Scanning every distribution takes a while, and children inherit what the zygote has found."""
     found = []
     for point in metadata.entry_points(group=GROUP):
         dist = point.dist
         found.append((point, dist.name if dist else "unknown", dist.version if dist else "unknown"))
-    return sorted(found, key=lambda f: (f[1].lower(), f[0].name))
+    return tuple(sorted(found, key=lambda f: (f[1].lower(), f[0].name)))
 
 
 def load(request: PluginRequest | None = None, only: Iterable[str] | None = None) -> Loaded:
@@ -113,6 +120,8 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
                 _guarded(loaded, origin, point.load)
     for text in request.extra:
         origin = _origin_of(text)
+        if origin.plugin in request.blocked:
+            continue
         if wanted is None or origin.source in wanted:
             before = len(loaded.problems)
             _guarded(loaded, origin, lambda o=origin: _import(o))

@@ -50,8 +50,13 @@ def parse(text: str, kind: str) -> Spec:
     """
     text = text.strip()
     head, colon, tail = text.partition(":")
+    head = head.strip()
     if not head:
         raise UsageError(f"empty {kind} name in {text!r}")
+    if "=" in head:
+        raise UsageError(
+            f"{text!r} is a parameter and no {kind}", f"parameters follow a colon: NAME:{head},key=value"
+        )
     if _FILE.search(head) or head.startswith((".", "/")) or head.count("/") > 1:
         raise UsageError(
             f"{head!r} is a file, not the name of a {kind}",

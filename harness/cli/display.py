@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness.analyse.analyse import record_of
+from harness.plan.planner import total_estimate_s
 from harness.records.case import PlannedCase
 from harness.records.report import Record
 from harness.report import numbers
@@ -56,6 +57,14 @@ class PlainDisplay:
 
     def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
         return
+
+    def run_begins(self, run: StoredRun) -> None:
+        """The plan is made; what the children import once is next, and that may take a while."""
+        self.run = run
+        plan, passes = run.header.plan, run.header.settings.passes
+        cases = sum(not c.unsupported for c in plan.cases)
+        about = numbers.duration(total_estimate_s(plan, passes))
+        self.say(f"run {run.header.id}: {cases} case{'s' * (cases != 1)}, about {about}")
 
     def pass_begins(self, number: int, passes: int, cases: int) -> None:
         self.say(f"pass {number + 1} of {passes}: {cases} case{'s' * (cases != 1)}")

@@ -14,7 +14,7 @@ from harness.errors import ExitCode, StoreError, UsageError
 from harness.plan.suites import Axes
 from harness.records.case import AXES
 from harness.records.report import Report
-from harness.report.numbers import duration
+from harness.report.numbers import duration, safe
 from harness.report.select import filtered, ordered, with_baseline
 from harness.store import runfile
 from harness.store.folder import LATEST, Folder, read_report_file, results_folder
@@ -103,7 +103,8 @@ def _list(folder: Folder) -> None:
         info = run_info(stored)
         took = _took(info.started, info.ended)
         cases = len(stored.header.plan.cases)
-        rows.append([info.id, info.started[:16].replace("T", " "), cases, info.status, took, info.command])
+        texts = [info.id, info.started[:16].replace("T", " "), str(cases), info.status, took, info.command]
+        rows.append([safe(text) for text in texts])
     import tabulate
 
     click.echo(
@@ -123,6 +124,6 @@ def _took(started: str, ended: str | None) -> str:
         return "-"
     try:
         seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
-    except ValueError:
+    except (ValueError, TypeError):  # no moment, or one of two without its zone
         return "-"
     return duration(max(0.0, seconds))

@@ -28,7 +28,7 @@ from harness.execute.run import (
     measure,
     start_header,
 )
-from harness.execute.supervise import Interrupts
+from harness.execute.signals import Interrupts
 from harness.plan import suites
 from harness.plan.planner import total_estimate_s
 from harness.records import codec
@@ -200,6 +200,7 @@ class _Display:
     def on_event(self, run: StoredRun, event: Any) -> None:
         self._run = self._screen.run = run
         if isinstance(event, RunStarted):
+            self._screen.run_begins(run)
             ids = [c.id for c in event.plan.cases]
             self._observers.tell("harness_run_started", run=analyse(run).run, case_ids=ids)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalogue.loading import PluginRequest
-from harness.execute.supervise import Interrupts, Outcome, ZygoteProcess
+from harness.execute.signals import Interrupts
+from harness.execute.supervise import Outcome, ZygoteProcess
 from harness.inventory import cache_home
 from harness.jobs import Job
 from harness.records.case import PlannedCase, Provider
@@ -34,7 +35,6 @@ class Launcher:
         self.folder = folder
         self.interrupts = interrupts
         self.notes: list[str] = []
-        self.preload_s = 0.0
         self.solo = sys.platform != "linux" or bool(os.environ.get(SPAWN_VARIABLE))
         if self.solo:
             self.notes.append("every replicate is a new interpreter: forking is off here")
@@ -89,18 +89,19 @@ class Launcher:
 
     def preload(self, cases: list[PlannedCase], plugins: PluginRequest) -> None:
         """Lets the plan's runners import once what every child would import again."""
-        runners: dict[tuple[str, str], Provider] = {}
+        runners: dict[Provider, set[str]] = {}
         for planned in cases:
             if not planned.unsupported:
                 runner = next(p for p in planned.providers if p.kind == "runner")
-                runners[runner.name, runner.source] = runner
+                runners.setdefault(runner, set()).add(planned.case.device.partition(":")[0])
         if self.solo or self.interrupts:
             return
-        for runner in runners.values():
+        for runner, devices in runners.items():
             request = {
                 "runner": runner.name,
                 "source": runner.source,
                 "distribution": runner.distribution,
+                "devices": sorted(devices),
                 "extra": plugins.extra,
                 "blocked": plugins.blocked,
             }
@@ -114,7 +115,6 @@ class Launcher:
                 zygote.ask_preload(request)
             for zygote in others:
                 zygote.preloaded(self.interrupts)
-        self.preload_s = self._lane(0).preload_s
 
     def _accepts(self, request: dict[str, Any], name: str) -> bool:
         """Tries one preload in the first lane, which is made anew if it does harm."""

@@ -20,6 +20,8 @@ _DOING = {
     "verify": "verifying",
     "measure": "measuring",
 }
+_OWN_FAILURES = ("failed", "unsupported", "out_of_memory")
+"""What a child can say of itself; everything else is found out by its parent."""
 _FATAL = re.compile(r"^Fatal Python error: (.*)$", re.MULTILINE)
 
 
@@ -35,7 +37,8 @@ class Ending:
 
 def ending(outcome: Outcome, timeout_s: float) -> Ending:
     """Status and reason of a job, whatever it was."""
-    stage = outcome.messages.get("stage")
+    said_stage = outcome.messages.get("stage")
+    stage = said_stage if isinstance(said_stage, str) else None
     doing = _DOING.get(stage, str(stage))
     log = outcome.log.strip() or None
 
@@ -54,7 +57,7 @@ def ending(outcome: Outcome, timeout_s: float) -> Ending:
         return end("crashed", f"{_signal_name(outcome.signal)} while {doing}{_fatal(outcome.log)}")
     if "failure" in outcome.messages:
         failure = _message(outcome, "failure", Failure)
-        if failure is not None:
+        if failure is not None and failure.status in _OWN_FAILURES:
             said = "\n".join(x for x in (failure.detail, log) if x)
             reason = failure.reason
             if failure.status not in ("unsupported", "out_of_memory"):

@@ -10,7 +10,7 @@ from harness.errors import NothingMeasured
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending
 from harness.execute.run import as_error, launcher
-from harness.execute.supervise import Interrupts
+from harness.execute.signals import Interrupts
 from harness.jobs import InventoryJob
 
 TIMEOUT_S = 120.0

@@ -15,7 +15,7 @@ from harness.catalogue.loading import PluginRequest
 from harness.errors import HarnessError, NothingMeasured, UsageError
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
-from harness.execute.supervise import Interrupts
+from harness.execute.signals import Interrupts
 from harness.execute.sweep import Sweep, Watcher, now
 from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec

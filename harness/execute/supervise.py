@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EnvironmentFault
+from harness.execute.signals import Interrupts
 from harness.execute.zygote import MOST, kill_tree
 from harness.jobs import Job, Reader, encode_job
 
@@ -50,45 +51,6 @@ class Outcome:
     seconds: float = 0.0
 
 
-class Interrupts:
-    """Turns SIGINT, SIGTERM and SIGHUP into something a `select` can wait for.
-
-    The first signal asks for an end; a second SIGINT ends the process at once.
-    """
-
-    def __init__(self, on_second: Callable[[], None] = lambda: None) -> None:
-        self.received: int | None = None
-        self.on_second = on_second
-        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._old: dict[int, Any] = {}
-        self._old_fd = -1
-
-    def fileno(self) -> int:
-        return self._read
-
-    def __enter__(self) -> Interrupts:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._old[number] = signal.signal(number, self._handle)
-        self._old_fd = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self._old_fd)
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-        os.close(self._read)
-        os.close(self._write)
-
-    def _handle(self, number: int, _: Any) -> None:
-        if self.received is not None and number == signal.SIGINT:
-            self.on_second()
-            os._exit(130)
-        self.received = self.received or number
-
-    def __bool__(self) -> bool:
-        return self.received is not None
-
-
 class ZygoteProcess:
     """One zygote as the parent sees it.
 
@@ -102,7 +64,6 @@ class ZygoteProcess:
         self.folder = folder
         self.solo = solo
         self.threads = 1
-        self.preload_s = 0.0
         self.note: str | None = None
         self.start_s = 0.0
         self._began = time.monotonic()
@@ -152,7 +113,6 @@ class ZygoteProcess:
 
     def _note_ready(self, state: dict[str, Any]) -> None:
         self.threads = int(state["threads"])
-        self.preload_s += float(state["preload_s"])
         self.note = state["note"] or self.note
 
     def ask_preload(self, request: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from harness.catalogue.loading import PluginRequest
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result, sample_of
-from harness.execute.supervise import Interrupts
+from harness.execute.signals import Interrupts
 from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult
 from harness.records.case import PlannedCase
 from harness.records.events import (

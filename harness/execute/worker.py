@@ -77,7 +77,8 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, HarnessError):
         return Failure("failed", error.message, detail, error.hint, usage=True)
     if isinstance(error, Unsupported):
-        return Failure("unsupported", " ".join(str(error).split()), detail)
+        reason = " ".join(str(error).split()) or "its plugin gives no reason"
+        return Failure("unsupported", reason, detail)
     if is_out_of_memory(error):
         return Failure("out_of_memory", describe(error), detail)
     if isinstance(error, SystemExit):

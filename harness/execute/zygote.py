@@ -7,7 +7,7 @@ all that matters to a measurement, at a fiftieth of the price of a new interpret
 The parent talks through a SOCK_SEQPACKET socket:
 
     -> {"preload": {runner, source, ...}}      run one runner's preload()
-    <- {"ready": {threads, preload_s, note}}
+    <- {"ready": {threads, note}}
     -> {"job": file} + 2 descriptors           the pipe for answers, the file for stdout and stderr
     <- {"started": pid}
     -> {"kill": true}                          end the child and everything it started
@@ -26,7 +26,6 @@ import select
 import signal
 import socket
 import sys
-import time
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
@@ -91,12 +90,25 @@ def kill_tree(pid: int) -> None:
 
 def warm_imports() -> None:
     """What every child needs, imported once: torch, the built-in plugins, the worker's own modules."""
-    import numpy  # noqa: F401
-    import torch  # noqa: F401
+    import numpy.random  # noqa: F401
+    import torch.utils.serialization.config  # noqa: F401
 
     from harness.catalogue import load
 
     load(only=())
+    freeze()
+
+
+def freeze() -> None:
+    """Takes all that is alive out of the collector's sight.
+
+    Otherwise the first full collection in every child walks torch's whole heap, page by copied page,
+    which takes longer than the fork itself.
+    """
+    import gc
+
+    gc.collect()
+    gc.freeze()
 
 
 class Zygote:
@@ -200,7 +212,6 @@ def preload(request: dict[str, Any]) -> dict[str, Any]:
     from harness.catalogue.specs import Spec
     from harness.components import Runner
 
-    start = time.perf_counter()
     note = None
     name = request["runner"]
     try:
@@ -208,10 +219,11 @@ def preload(request: dict[str, Any]) -> dict[str, Any]:
         catalogue = Catalogue(load(extra, only={request["source"]}))
         component = catalogue.get("runner", Spec(name, distribution=request["distribution"])).component
         assert isinstance(component, Runner)
-        component.preload()
+        component.preload(frozenset(request["devices"]))
+        freeze()
     except (Exception, SystemExit) as error:
         note = f"preload of {name} failed: {type(error).__name__}: {error}"
-    return {"threads": threads_of(), "preload_s": time.perf_counter() - start, "note": note}
+    return {"threads": threads_of(), "note": note}
 
 
 def run_job(job: str, answers: int, log: int) -> NoReturn:
@@ -251,7 +263,7 @@ def main() -> None:
         control.send(text.encode())
         return
     zygote = Zygote(control, solo)
-    zygote.send({"ready": {"threads": threads_of(), "preload_s": 0.0, "note": None}})
+    zygote.send({"ready": {"threads": threads_of(), "note": None}})
     zygote.serve()
 
 

@@ -125,14 +125,15 @@ def timed_calls(subject: Subject, clock: Clock, count: int) -> list[int]:
 @contextmanager
 def quiet_collector() -> Iterator[None]:
     """The garbage collector off, and everything alive out of its sight."""
-    was_enabled = gc.isenabled()
+    was_enabled, was_frozen = gc.isenabled(), gc.get_freeze_count()
     gc.collect()
     gc.freeze()
     gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not was_frozen:
+            gc.unfreeze()
         if was_enabled:
             gc.enable()
 

@@ -79,7 +79,7 @@ def read(path: str) -> Reference | None:
     """The reference another process made; None if there is none."""
     import torch
 
-    if not Path(path).exists():
+    if not Path(path).is_file():
         return None
     # weights_only: the file holds tensors and plain values, and nothing in it is ever executed.
     stored = torch.load(path, weights_only=True)

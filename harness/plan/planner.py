@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 from harness import registry
 from harness.catalogue import Catalogue, load
 from harness.catalogue.loading import describe
 from harness.catalogue.params import as_data, default_of, text_of
-from harness.catalogue.specs import Spec, parse, split_list
-from harness.components import Combination, Component, Device, Model, Precision, Provided, Runner
-from harness.errors import Unsupported, UsageError
-from harness.jobs import Matrix, PlanJob
-from harness.machine import usable_cores
-from harness.measure import devices
+from harness.catalogue.specs import Spec
+from harness.components import Combination, Device, Model, Precision, Provided, Runner
+from harness.errors import UsageError
+from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
+from harness.plan.points import Points
 from harness.plan.selectors import parse_selector
 from harness.records.case import AXES, Case, Plan, PlannedCase, Provider
 
-ALL = "all"
 _PASS_S, _EMULATED_S, _ONCE_S, _START_S = 1.3, 8.0, 1.0, 5.0
 """For the time estimate: a pass over a case, over an emulated one, what is done once, the start."""
 
@@ -35,25 +31,25 @@ def make_plan(job: PlanJob) -> Plan:
     planner = _Planner(job)
     points: dict[tuple[Any, ...], dict[str, Any]] = {}
     for matrix in job.matrices:
-        for point in planner.expand(matrix):
+        for point in planner.points.expand(matrix):
             points.setdefault(tuple(str(point[a]) for a in AXES), point)
     cases: dict[str, PlannedCase] = {}
     for point in points.values():
         planned = planner.case(point)
         first = cases.setdefault(planned.id, planned)
         if first.providers != planned.providers:
+            what = f"{first.label['model']} x {first.label['runner']} x {first.case.precision}"
             raise UsageError(
-                f"{first.label['model']} x {first.label['runner']} x {first.case.precision} is asked for from "
-                "two providers of one name",
+                f"{what} is asked for from two providers of one name",
                 "measure each in a run of its own",
             )
     with_baselines = planner.add_baselines(cases)
     return Plan(
         cases=with_baselines,
         plugins=plugin_infos(planner.catalogue.loaded),
-        environment=describe_machine(planner.any_device(with_baselines)),
+        environment=describe_machine(planner.points.any_device(c.case.device for c in with_baselines)),
         warnings=[str(p) for p in planner.catalogue.problems],
-        notes=planner.notes,
+        notes=planner.points.notes,
     )
 
 
@@ -66,98 +62,7 @@ class _Planner:
     def __init__(self, job: PlanJob) -> None:
         self.job = job
         self.catalogue = Catalogue(load(job.plugins))
-        self.notes: list[str] = []
-        self._devices: dict[str, Device | str] = {}
-        self._default_device = devices.default()
-        self._default_threads = usable_cores()
-
-    # -- axes -------------------------------------------------------------------------------------
-
-    def expand(self, matrix: Matrix) -> Iterator[dict[str, Any]]:
-        """The points of a matrix: its product without what is excluded, then what is included."""
-        single = registry.defaults()["single"]
-        values: dict[str, list[Any]] = {
-            "model": matrix.model or [single["model"]],
-            "runner": matrix.runner or [single["runner"]],
-            "precision": matrix.precision or [single["precision"]],
-            "batch_size": list(matrix.batch_size) or [single["batch_size"]],
-            "device": matrix.device or [self._default_device],
-            "threads": list(matrix.threads) or [self._default_threads],
-        }
-        values["device"] = [self._canonical_device(d) for d in values["device"]]
-        device = self.device(values["device"][0])
-        for kind in ("model", "runner", "precision"):
-            values[kind] = [s for text in values[kind] for s in self._specs(kind, text, device)]
-        excluded = [{k: self._pattern(k, v) for k, v in p.items()} for p in matrix.exclude]
-        for combination in product(*(values[a] for a in AXES)):
-            point = dict(zip(AXES, combination, strict=True))
-            if not any(self._matches(point, pattern) for pattern in excluded):
-                yield point
-        for extra in matrix.include:
-            point = {a: values[a][0] for a in AXES}
-            point.update({k: self._pattern(k, v) for k, v in extra.items()})
-            yield point
-
-    def _specs(self, kind: str, text: str, device: Device | str) -> list[Spec]:
-        if text != ALL:
-            return [self._known(kind, parse(part, kind)) for part in split_list(text)]
-        found = []
-        for provided in self.catalogue.of_kind(kind):
-            reason = _unusable(provided.component, device)
-            if reason:
-                self.notes.append(f"{ALL} leaves out {kind} {provided.name}: {reason}")
-            else:
-                found.append(Spec(provided.name, distribution=provided.origin.distribution))
-        return found
-
-    def _known(self, kind: str, spec: Spec) -> Spec:
-        """The spec under the component's own name; a note where another word was used."""
-        provided = self.catalogue.get(kind, spec)
-        if spec.name != provided.name:
-            self._note(f"{kind} {spec.name} is {provided.name}: {provided.component.summary}")
-        return replace(spec, name=provided.name)
-
-    def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
-
-    def _pattern(self, axis: str, value: str | int) -> Any:
-        if axis == "device":
-            return self._canonical_device(str(value))
-        if axis in ("model", "runner", "precision"):
-            return self._known(axis, parse(str(value), axis))
-        return value
-
-    def _matches(self, point: dict[str, Any], pattern: dict[str, Any]) -> bool:
-        for axis, wanted in pattern.items():
-            here = point[axis]
-            if isinstance(wanted, Spec):
-                if here.name != wanted.name or not set(wanted.values) <= set(here.values):
-                    return False
-            elif here != wanted:
-                return False
-        return True
-
-    def _canonical_device(self, text: str) -> str:
-        device = self.device(text)
-        return str(device) if isinstance(device, Device) else text.strip().lower()
-
-    def device(self, text: str) -> Device | str:
-        """The device, or the sentence that says why there is none."""
-        if text not in self._devices:
-            try:
-                self._devices[text] = devices.resolve(text)
-            except Unsupported as reason:
-                self._devices[text] = str(reason)
-        return self._devices[text]
-
-    def any_device(self, cases: list[PlannedCase]) -> Device | None:
-        """The accelerator of the plan if it has one, for the description of the machine."""
-        found = [self.device(c.case.device) for c in cases]
-        real = [d for d in found if isinstance(d, Device)]
-        return next((d for d in real if d.type != "cpu"), real[0] if real else None)
-
-    # -- cases ------------------------------------------------------------------------------------
+        self.points = Points(self.catalogue)
 
     def case(self, point: dict[str, Any], added: bool = False) -> PlannedCase:
         """The identified case at a point, with what this machine says to it."""
@@ -179,7 +84,7 @@ class _Planner:
             device=point["device"],
             threads=point["threads"],
         )
-        device = self.device(point["device"])
+        device = self.points.device(point["device"])
         unsupported = device if isinstance(device, str) else None
         emulated = None
         if isinstance(device, Device):
@@ -236,8 +141,8 @@ class _Planner:
 
     def _baseline_axes(self) -> dict[str, Any]:
         if not self.job.baseline:
-            return {k: self._pattern(k, v) for k, v in registry.defaults()["baseline"].items()}
-        return {k: self._pattern(k, v) for k, v in parse_selector(self.job.baseline).items()}
+            return {k: self.points.pattern(k, v) for k, v in registry.defaults()["baseline"].items()}
+        return {k: self.points.pattern(k, v) for k, v in parse_selector(self.job.baseline).items()}
 
 
 def _point(planned: PlannedCase) -> dict[str, Any]:
@@ -272,17 +177,6 @@ def _verdict(runner: Runner, precision: Precision, combination: Combination) -> 
         return reason, None if reason else precision.emulated(combination.device)
     except Exception as error:
         return f"asked whether it is supported, its plugin failed: {describe(error)}", None
-
-
-def _unusable(component: Component, device: Device | str) -> str | None:
-    """Why `all` leaves a component out."""
-    try:
-        reason = component.available()
-        if isinstance(component, Precision) and isinstance(device, Device) and not reason:
-            reason = component.supports(device) or component.emulated(device)
-        return reason
-    except Exception as error:
-        return f"asked whether it is available, its plugin failed: {describe(error)}"
 
 
 def _label(provided: Provided, params: Any) -> str:

@@ -54,7 +54,7 @@ def duration(value: float) -> str:
 
 def half_width(low: float | None, high: float | None) -> float | None:
     """The relative half-width of an interval on the log scale: half of 4 % from end to end is 2 %."""
-    if low is None or high is None or low <= 0:
+    if low is None or high is None or not 0 < low <= high:
         return None
     return math.sqrt(high / low) - 1
 

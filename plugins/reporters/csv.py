@@ -8,6 +8,7 @@ from typing import Any
 
 import harness
 from harness.catalogue.params import text_of
+from harness.report.numbers import safe
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -29,13 +30,15 @@ class Csv(harness.Reporter):
 
 
 def _cell(value: Any) -> Any:
-    """A text that could be taken for a formula gets an apostrophe; numbers stay as they are."""
+    """A text that could be taken for a formula gets an apostrophe, and control characters are made
+    visible: a carriage return would start a row. Numbers stay as they are.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return text_of(value)
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        return f"'{safe(value)}" if value.startswith(_FORMULA) else safe(value)
     return value
 
 

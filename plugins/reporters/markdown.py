@@ -9,7 +9,7 @@ from harness.report import numbers
 
 from . import rows
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 class Markdown(harness.Reporter):
@@ -24,18 +24,23 @@ class Markdown(harness.Reporter):
             parts += [_table(measured), _reading(report)]
         missing = rows.not_run(report.records)
         if missing:
-            parts.append("Not measured:\n\n" + "\n".join(f"- {_escape(m)}" for m in missing))
+            parts.append("Not measured:\n\n" + "\n".join(map(_item, missing)))
         warnings = _warnings(report.records)
         if warnings:
-            parts.append("Warnings:\n\n" + "\n".join(f"- {_escape(w)}" for w in warnings))
+            parts.append("Warnings:\n\n" + "\n".join(map(_item, warnings)))
         if report.run.damage:
-            parts.append("\n".join(f"- {_escape(d)}" for d in report.run.damage))
+            parts.append("\n".join(map(_item, report.run.damage)))
         return "\n\n".join(parts) + "\n"
 
 
 def _escape(text: str) -> str:
     """Names and reasons as text: nothing in them is markup, a link or HTML."""
     return _SPECIAL.sub(r"\\\1", numbers.safe(text))
+
+
+def _item(text: str) -> str:
+    """An entry of a list; what looks like a list's own marker at its beginning is text, too."""
+    return "- " + re.sub(r"^(\d*)([-+.)=])", r"\1\\\2", _escape(text).lstrip())
 
 
 def _code(text: str) -> str:
@@ -52,7 +57,7 @@ def _head(report: harness.Report) -> str:
     software = f"torch {where.torch}, Python {where.python}" + (f", {versions}" if versions else "")
     plugins = [p for p in run.plugins if not p.source.startswith("builtin:")]
     lines = [
-        f"**{_code(run.command)}**, {run.started[:19].replace('T', ' ')} UTC, run {_code(run.id)} "
+        f"**{_code(run.command)}**, {_escape(run.started[:19].replace('T', ' '))} UTC, run {_code(run.id)} "
         f"({_escape(run.status.replace('_', ' '))})",
         "",
         f"- Machine: {_escape(accelerator + where.cpu)}, {where.cores_usable} of {where.cores_logical} "
@@ -70,12 +75,12 @@ def _head(report: harness.Report) -> str:
 def _table(measured: list[harness.Record]) -> str:
     """One flat table: the group's title becomes three columns."""
     shown = rows.columns(measured)
-    head = ["model", "batch", "device", *(c.title for c in shown)]
+    head = ["model", "batch", "device", *(_escape(c.title) for c in shown)]
     align = ["---", "---:", "---", *("---:" if c.right else "---" for c in shown)]
     lines = [_line(head), "|" + "|".join(align) + "|"]
     for record in measured:
         case = record.case
-        device = f"{case.device}, {case.threads} thr." if case.device == "cpu" else case.device
+        device = f"{case.device}, {case.threads} thr." if case.device == "cpu" else _escape(case.device)
         cells = [_escape(record.label["model"]), str(case.batch_size), device]
         cells += [_escape(c.text(record)) for c in shown]
         lines.append(_line([f"**{c}**" if record.best and c and c != "-" else c for c in cells]))

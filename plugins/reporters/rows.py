@@ -24,10 +24,10 @@ class Column:
 def columns(records: list[harness.Record]) -> list[Column]:
     """The columns that have something to say for these records."""
     units = {r.throughput_per_s.unit for r in records if r.throughput_per_s}
-    unit = units.pop() if len(units) == 1 else "items/s"
+    unit = numbers.safe(units.pop()) if len(units) == 1 else "items/s"
     found = [
         Column("runner", "runner", lambda r: numbers.safe(r.label["runner"]), right=False),
-        Column("precision", "precision", lambda r: r.case.precision, right=False),
+        Column("precision", "precision", lambda r: numbers.safe(r.case.precision), right=False),
         Column("latency", "latency ms", latency),
         Column("interval", "±95 %", interval),
         Column("throughput", unit, throughput),

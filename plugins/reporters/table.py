@@ -46,7 +46,8 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
     if left_out:
         lines.append(paint(f"left out, the terminal is narrow: {', '.join(left_out)}", _DIM))
     if report.run.status not in ("finished", "running"):
-        lines.append(f"this run was {report.run.status.replace('_', ' ')}: what is here is complete")
+        status = numbers.safe(report.run.status.replace("_", " "))
+        lines.append(f"this run was {status}: what is here is complete")
     if report.run.status == "running":
         lines.append("this run has not ended (or was killed): what is here is complete")
     lines += [paint(numbers.safe(line), _RED) for line in report.run.damage]

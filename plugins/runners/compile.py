@@ -25,17 +25,20 @@ class Compile(harness.Runner):
         dynamic: bool | None = None
         freezing: bool = False
 
-    def preload(self) -> None:
+    def preload(self, devices: frozenset[str]) -> None:
         import torch
         import torch._dynamo
-        import torch._inductor.compile_fx  # noqa: F401
 
-        # Compiles a few lines of C++ to find out what the processor can do, which takes seconds and
-        # would be part of every cold start. Not on a GPU machine's account, and no reason to fail.
-        with contextlib.suppress(Exception):
-            from torch._inductor import cpu_vec_isa
+        if torch.version.cuda is None and torch.version.hip is None:
+            # With a GPU build this import starts the device, after which a fork is of no use.
+            import torch._inductor.compile_fx
+        if "cpu" in devices:
+            # Compiles a few lines of C++ to find out what the processor can do, which takes seconds
+            # (a minute on some) and would be part of every cold start. No reason to fail.
+            with contextlib.suppress(Exception):
+                from torch._inductor import cpu_vec_isa
 
-            cpu_vec_isa.pick_vec_isa()
+                cpu_vec_isa.pick_vec_isa()
 
     def load(self, work: harness.Work) -> harness.Session:
         import torch

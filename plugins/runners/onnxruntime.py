@@ -62,7 +62,7 @@ class OnnxRuntime(harness.Runner):
                 return f"this onnxruntime has no {provider}: {need}try -d cpu"
         return None
 
-    def preload(self) -> None:
+    def preload(self, devices: frozenset[str]) -> None:
         # onnxruntime itself starts a thread when it is imported, so that is left to the children.
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

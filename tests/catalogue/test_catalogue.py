@@ -152,6 +152,20 @@ def test_a_plugin_may_not_take_a_name_of_the_box_in_silence(install):
     assert catalogue.get("model", parse("harness_plugins.models/mlp", "model")).origin.distribution is None
 
 
+def test_a_plugin_file_that_doubles_a_name_can_be_picked_or_left_out_as_the_hint_says(install, tmp_path):
+    install(MODEL.format(name="twin", aliases=()), "dist-a", "1.0")
+    file = tmp_path / "mine.py"
+    file.write_text(MODEL.format(name="twin", aliases=()))
+    with pytest.raises(AmbiguousName) as caught:
+        Catalogue(load(PluginRequest((str(file),)))).get("model", "twin")
+    assert caught.value.message == "model 'twin' is provided by dist-a 1.0 and mine.py"
+    assert caught.value.hint == "say whose: mine.py/twin; or leave one out: --plugin no:mine.py"
+    request = PluginRequest((str(file),))
+    assert Catalogue(load(request)).get("model", parse("mine.py/twin", "model")).origin.plugin == "mine.py"
+    request = PluginRequest.from_options([str(file), "no:mine.py"])
+    assert Catalogue(load(request)).get("model", "twin").origin.distribution == "dist-a"
+
+
 def test_an_alias_that_is_another_plugins_name_is_told_apart_like_a_name(install):
     install(MODEL.format(name="twin", aliases=("mlp",)), "dist-a", "1.0")
     with pytest.raises(AmbiguousName):

@@ -187,11 +187,10 @@ def test_stored_parameters_written_as_text_fill_the_same_parameters_again(params
 @given(st.dictionaries(st.sampled_from([f.name for f in schema(Many)]), st.text(max_size=12)))
 def test_any_text_fills_parameters_or_is_a_usage_error(texts):
     try:
-        filled = fill("net", Many, texts)
+        found = fill("net", Many, texts)
     except UsageError as error:
-        assert error.message.startswith("net")
-    else:
-        assert isinstance(filled, Many)
+        found = error.message
+    assert isinstance(found, Many) or found.startswith("net")
 
 
 def test_parameters_must_be_a_frozen_dataclass_with_readable_types_and_defaults():

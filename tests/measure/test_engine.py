@@ -102,7 +102,7 @@ def test_call_times_that_jump_between_two_levels_window_by_window_have_no_steady
 def test_a_call_that_is_slower_than_the_whole_warm_up_is_capped_and_still_timed_three_times():
     found = Lab(constant(60_000)).measure()
     assert found.warm_up == CAPPED
-    assert found.warm_up_calls == 1
+    assert (found.warm_up_calls, found.warm_up_s) == (1, 60.0)
     assert found.calls_ns == [60_000 * MS] * 3
 
 
@@ -233,16 +233,17 @@ def test_the_garbage_collector_is_on_again_after_a_call_that_breaks():
         raise RuntimeError("my fault")
 
     assert gc.isenabled()
+    frozen = gc.get_freeze_count()
     with pytest.raises(RuntimeError, match="my fault"):
         measure(Subject(session, ["x"]), Budget(), lambda: 0)
     assert gc.isenabled()
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() == frozen
 
 
 # ---- whatever the call times are -----------------------------------------------------------------
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     start=st.lists(st.integers(5_000_000, 5_000_000_000), max_size=20),
     typical=st.integers(5_000_000, 5_000_000_000),

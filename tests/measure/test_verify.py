@@ -166,6 +166,14 @@ def why(ys: list, rs: list, batch: int = 4, tolerance: float = 2e-2) -> str:
     return found.reason
 
 
+def test_an_error_at_the_limit_passes_and_one_above_it_does_not():
+    rs = draw(16, 4)
+    ys = [[c[0] + 0.01] for c in rs]
+    error = verify(ys, rs, 16, 1.0)[0].error
+    assert verify(ys, rs, 16, error)[0].passed
+    assert not verify(ys, rs, 16, error * (1 - 1e-12))[0].passed
+
+
 def test_an_error_above_the_limit_is_given_with_the_limit():
     assert why([[c[0] + 0.5] for c in draw(4, 3)], draw(4, 3)).endswith("is above the limit 0.02")
 

@@ -7,11 +7,15 @@ import os
 import re
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli.report import command
 from harness.errors import StoreError
 from harness.records import codec
+from harness.records.events import Ended
 from harness.store import folder as store
 from harness.store.folder import Folder, new_run_id, read_report_file, results_folder, write_whole
+from harness.store.runfile import RunWriter
 
 IDS = ["20261120-080000-aaaa", "20261121-090000-bbbb", "20261122-100000-cccc"]
 
@@ -43,6 +47,12 @@ def test_a_text_that_several_runs_begin_with_is_answered_with_them(folder):
     with pytest.raises(StoreError) as caught:
         folder.find("202611")
     assert caught.value.message == f"'202611' could be {', '.join(IDS)}"
+
+
+def test_of_two_runs_that_a_text_could_mean_none_is_chosen(folder):
+    folder.run_path(IDS[0]).unlink()
+    with pytest.raises(StoreError, match=f"could be {IDS[1]}, {IDS[2]}"):
+        folder.find("2026112")
 
 
 def test_an_id_that_is_the_beginning_of_another_still_means_itself(folder):
@@ -89,6 +99,22 @@ def test_the_id_of_a_run_sorts_by_its_time_and_does_not_repeat(monkeypatch):
     assert all(re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", i) for i in ids)
     monkeypatch.setattr(store.time, "gmtime", lambda: (2026, 1, 2, 3, 4, 5, 0, 2, 0))
     assert new_run_id().startswith("20260102-030405-")
+
+
+def test_the_list_of_runs_shows_strangers_text_without_obeying_it(build, tmp_path):
+    folder = Folder(tmp_path)
+    case = build.planned("itself")
+    header = build.header(
+        [case], command="harness run\n\x1b[2J", started="2026-11-22T17:41", id="\x1b]0;x\x07"
+    )
+    writer = RunWriter(folder.run_path("20261122-174126-0c1f"), header)
+    writer.write(Ended("2026-11-22T17:45:00.000Z", "finished"))
+    writer.close()
+    printed = CliRunner().invoke(command, ["--list", "--results", str(tmp_path)], standalone_mode=False)
+    assert printed.exception is None
+    lines = printed.stdout.splitlines()
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)
 
 
 # ---- reports -------------------------------------------------------------------------------------
@@ -175,5 +201,5 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_complete(tmp_path, monk
 
 def test_a_file_that_cannot_be_written_is_an_error_with_the_systems_words(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="Not a directory|File exists"):
+    with pytest.raises(StoreError, match=r"Not a directory|File exists"):
         write_whole(tmp_path / "file" / "report.json", "x")

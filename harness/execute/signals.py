@@ -1,0 +1,47 @@
+"""Signals as something that a `select` can wait for."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+class Interrupts:
+    """Turns SIGINT, SIGTERM and SIGHUP into something a `select` can wait for.
+
+    The first signal asks for an end; a second SIGINT ends the process at once.
+    """
+
+    def __init__(self, on_second: Callable[[], None] = lambda: None) -> None:
+        self.received: int | None = None
+        self.on_second = on_second
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._old: dict[int, Any] = {}
+        self._old_fd = -1
+
+    def fileno(self) -> int:
+        return self._read
+
+    def __enter__(self) -> Interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._old[number] = signal.signal(number, self._handle)
+        self._old_fd = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._old_fd)
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        os.close(self._read)
+        os.close(self._write)
+
+    def _handle(self, number: int, _: Any) -> None:
+        if self.received is not None and number == signal.SIGINT:
+            self.on_second()
+            os._exit(130)
+        self.received = self.received or number
+
+    def __bool__(self) -> bool:
+        return self.received is not None
