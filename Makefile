@@ -37,7 +37,7 @@ bench: $(VENV)/.installed          ## the harness beside its peers; takes about 
 	$(BIN)/python -m benchmarks.seed_suite
 
 registry: $(VENV)/.installed       ## regenerate what is generated
-	$(BIN)/python -m harness.catalogue.generate
+	$(BIN)/python -m harness.plan.generate
 	$(BIN)/python -m docs.generate
 
 clean:

@@ -43,10 +43,12 @@ class HarnessError(Exception):
 
     exit_code = ExitCode.USAGE
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, detail: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.detail = detail
+        """A traceback from elsewhere, shown with --verbose."""
 
 
 class UsageError(HarnessError):

@@ -150,7 +150,9 @@ def harness_run_started(run: RunInfo, case_ids: list[str]) -> None:
 
 @hookspec
 def harness_case_finished(run: RunInfo, record: Record) -> None:
-    """Every replicate of a case is done, or its last one failed. Called once for each case.
+    """Nothing more will be measured of a case: called once for each, as the last of its replicates ends.
+
+    Not for cases that are unsupported, nor for those that an early end of the run cuts short.
 
     Example::
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from harness import registry
 from harness.catalogue import params
-from harness.catalogue.loading import Loaded, describe
+from harness.catalogue.loading import DISABLE_VARIABLE, Loaded, describe
 from harness.catalogue.specs import Spec
 from harness.catalogue.suggest import listing, suggestion
 from harness.components import CLASSES, KINDS, Component, Precision, Problem, Provided
@@ -81,7 +82,8 @@ class Catalogue:
         spec = Spec(spec) if isinstance(spec, str) else spec
         found = self._providers.get((kind, spec.name), [])
         if spec.distribution:
-            found = [p for p in found if spec.distribution in (p.origin.distribution, p.origin.plugin)]
+            owner = spec.distribution
+            found = [p for p in found if owner in (p.origin.distribution, p.origin.plugin, p.origin.source)]
         if not found:
             raise self._unknown(kind, spec)
         if len(found) > 1:
@@ -94,7 +96,12 @@ class Catalogue:
         return found[0]
 
     def _unknown(self, kind: str, spec: Spec) -> UnknownName:
-        return unknown_name(kind, spec, self.names(kind), [str(p) for p in self.problems])
+        problems = [str(p) for p in self.problems]
+        if self.loaded.blocked:
+            problems.append(f"left out by option: {', '.join(self.loaded.blocked)}")
+        if os.environ.get(DISABLE_VARIABLE):
+            problems.append(f"{DISABLE_VARIABLE} is set: no installed plugin is loaded")
+        return unknown_name(kind, spec, self.names(kind), problems)
 
     def fill(self, kind: str, spec: Spec) -> tuple[Provided, Any]:
         """The component and its filled parameters."""

@@ -127,7 +127,7 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
             _guarded(loaded, origin, lambda o=origin: _import(o))
             if len(loaded.problems) > before:
                 problem = loaded.problems[-1]
-                raise PluginError(f"--plugin {text}: {problem.reason}", problem.detail or None)
+                raise PluginError(f"--plugin {text}: {problem.reason}", detail=problem.detail)
     return loaded
 
 

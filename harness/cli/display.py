@@ -25,7 +25,7 @@ def case_name(planned: PlannedCase) -> str:
 
 
 def outcome(record: Record) -> str:
-    """`1.49 ms ± 3 %, 2.70x` or `timeout: ...`."""
+    """`1.49 ms ± 3 %` or `timeout: ...`. No speed-up: the baseline may have passes to go."""
     latency = record.latency_ms
     if latency is None:
         return numbers.safe(f"{record.status}: {record.reason}")
@@ -33,10 +33,6 @@ def outcome(record: Record) -> str:
     half = numbers.half_width(latency.low, latency.high)
     if half is not None:
         text += f" ± {numbers.percent(half)}"
-    if record.is_baseline:
-        text += ", baseline"
-    elif record.speedup is not None:
-        text += f", {record.speedup.ratio:.2f}x"
     if record.status != "ok":
         text += f", {record.status}: {record.reason}"
     return numbers.safe(text)

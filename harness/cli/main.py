@@ -93,6 +93,8 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return int(code) if isinstance(code, int) else ExitCode.FINE
     except HarnessError as error:
+        if verbose and error.detail:
+            click.echo(error.detail, err=True)
         return _say(error.message, error.hint, error.exit_code, verbose)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
@@ -117,7 +119,7 @@ def _say(message: str, hint: str | None, code: ExitCode, verbose: bool) -> ExitC
     try:
         click.echo(click.style("error: ", fg="red") + _one_line(message), err=True)
         if hint:
-            click.echo(f"hint: {_one_line(hint) if not verbose else hint}", err=True)
+            click.echo(f"hint: {_one_line(hint)}", err=True)
     except BrokenPipeError:
         pass
     return code

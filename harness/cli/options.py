@@ -19,12 +19,13 @@ _AXES = (
 )
 
 
-def axes(what: str) -> Callable[[F], F]:
-    """One option for each axis of a sweep; `what` ends their help."""
+def axes(what: str, everything: str = "") -> Callable[[F], F]:
+    """One option for each axis of a sweep; `what` and, for components, `everything` end their help."""
 
     def decorate(function: F) -> F:
         for names, metavar, noun in reversed(_AXES):
-            text = f"{noun} {what}; repeat, or separate by commas."
+            every = everything if noun in ("Models", "Runners", "Precisions") else ""
+            text = f"{noun} {what}; repeat, or separate by commas{every}."
             function = click.option(*names, multiple=True, metavar=metavar, help=text)(function)
         return function
 

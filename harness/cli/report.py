@@ -9,7 +9,7 @@ import click
 from harness.analyse.analyse import analyse, run_info
 from harness.catalogue.loading import PluginRequest
 from harness.cli import options
-from harness.cli.show import message, reporter, show
+from harness.cli.show import message, reporter, show, show_details
 from harness.errors import ExitCode, StoreError, UsageError
 from harness.plan.suites import Axes
 from harness.records.case import AXES
@@ -28,7 +28,7 @@ from harness.store.folder import LATEST, Folder, read_report_file, results_folde
     "--sort",
     metavar="KEY",
     help="Sort all rows by latency, throughput, speedup, error, memory, "
-    "status or an axis, instead of grouping them.",
+    "status or an axis; groups come in the order of their best row.",
 )
 @click.option("--baseline", metavar="AXIS=VALUE,...", help="Count speed-ups from other cases, or `none`.")
 @click.option("--status", multiple=True, metavar="STATUS", help="Only rows of this status.")
@@ -67,11 +67,14 @@ def command(
     names = runs or (LATEST,)
     if len(names) > 1 and (output is not None or form.one_document):
         raise UsageError(f"one run at a time to a file, or as {form.name}")
+    statuses = tuple(s.strip() for text in status for s in text.split(","))
     axes = Axes.from_texts(**{a: texts[a] for a in AXES}).given()
     for name in names:
         found = read(folder, name, baseline)
-        found = ordered(filtered(found, axes, status), sort)
+        found = ordered(filtered(found, axes, statuses), sort)
         show(found, form, output)
+        if texts["verbose"] or (ctx.obj or {}).get("verbose"):
+            show_details(found)
     return ExitCode.FINE
 
 

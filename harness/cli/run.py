@@ -17,18 +17,17 @@ from harness.catalogue.loading import PluginRequest
 from harness.catalogue.specs import parse
 from harness.cli import options
 from harness.cli.display import LiveDisplay, PlainDisplay
-from harness.cli.show import in_order, message, reporter, show
+from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.errors import ExitCode
 from harness.execute.observers import Observers
 from harness.execute.run import (
-    Interrupted,
     RunRequest,
     launcher,
     make_plan,
     measure,
     start_header,
 )
-from harness.execute.signals import Interrupts
+from harness.execute.signals import Interrupted, Interrupts
 from harness.plan import suites
 from harness.plan.planner import total_estimate_s
 from harness.records import codec
@@ -43,7 +42,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 
 
 @click.command("run", short_help="Measure a model under several configurations, verified and isolated.")
-@options.axes("to measure, or `all` that are usable here")
+@options.axes("to measure", "; `all` for every one usable here")
 @click.option("--suite", metavar="NAME|FILE", help="A named sweep; options above replace its axes.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
 @click.option(
@@ -128,6 +127,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     write_whole(path, codec.pretty(report))
     observers.tell("harness_run_finished", report=report)
     show(in_order(report), form, given["output"])
+    if given["verbose"] or (ctx.obj or {}).get("verbose"):
+        show_details(report)
     message(f"saved: {path}")
     return _exit_code(report, interrupts, given["strict"])
 

@@ -12,7 +12,7 @@ import click
 from harness.catalogue import Catalogue, PluginRequest, load
 from harness.catalogue.specs import parse
 from harness.components import Reporter
-from harness.errors import HarnessError, PluginError, UnknownName
+from harness.errors import HarnessError, PluginError, StoreError, UnknownName
 from harness.records.report import Report
 from harness.report.select import standard_order
 from harness.store.folder import write_whole
@@ -60,11 +60,30 @@ def show(report: Report, form: Reporter, output: str | None) -> None:
     if output is not None:
         write_whole(Path(output), text)
         message(f"written: {output}")
-    elif isinstance(text, bytes):
-        sys.stdout.buffer.write(text)
-        sys.stdout.buffer.flush()
-    else:
-        click.echo(text, nl=not text.endswith("\n"), color=True if to_terminal else None)
+        return
+    try:
+        if isinstance(text, bytes):
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()
+        else:
+            click.echo(text, nl=not text.endswith("\n"), color=True if to_terminal else None)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StoreError(f"cannot write the output: {error.strerror}") from error
+
+
+def show_details(report: Report) -> None:
+    """What --verbose adds: tracebacks and last words of the cases that did not end well, on stderr."""
+    for record in report.records:
+        if record.detail:
+            case = record.case
+            name = (
+                f"{record.label['model']} batch {case.batch_size} {record.label['runner']} {case.precision}"
+            )
+            message(f"--- {name}: {record.status}")
+            for line in record.detail.splitlines():
+                message(f"    {line}")
 
 
 def in_order(report: Report) -> Report:

@@ -100,7 +100,6 @@ class Launcher:
             request = {
                 "runner": runner.name,
                 "source": runner.source,
-                "distribution": runner.distribution,
                 "devices": sorted(devices),
                 "extra": plugins.extra,
                 "blocked": plugins.blocked,

@@ -10,7 +10,7 @@ from harness.errors import NothingMeasured
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending
 from harness.execute.run import as_error, launcher
-from harness.execute.signals import Interrupts
+from harness.execute.signals import Interrupted, Interrupts
 from harness.jobs import InventoryJob
 
 TIMEOUT_S = 120.0
@@ -21,9 +21,13 @@ def ask(plugins: PluginRequest, key: str) -> dict[str, Any]:
 
     Raises:
         HarnessError: it cannot answer.
+        KeyboardInterrupt: the user would not wait.
     """
     with Interrupts() as interrupts, launcher(interrupts) as zygotes:
-        return ask_with(zygotes, plugins, key)
+        try:
+            return ask_with(zygotes, plugins, key)
+        except Interrupted:
+            raise KeyboardInterrupt from None
 
 
 def ask_with(zygotes: Launcher, plugins: PluginRequest, key: str) -> dict[str, Any]:
@@ -34,7 +38,8 @@ def ask_with(zygotes: Launcher, plugins: PluginRequest, key: str) -> dict[str, A
     if not isinstance(found, dict):
         end = ending(outcome, TIMEOUT_S)
         raise as_error(
-            outcome.messages.get("failure"), NothingMeasured(f"taking stock failed: {end.reason}", end.detail)
+            outcome.messages.get("failure"),
+            NothingMeasured(f"taking stock failed: {end.reason}", detail=end.detail),
         )
     inventory.keep(key, found)
     return found

@@ -15,7 +15,7 @@ from harness.catalogue.loading import PluginRequest
 from harness.errors import HarnessError, NothingMeasured, UsageError
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
-from harness.execute.signals import Interrupts
+from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import Sweep, Watcher, now
 from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec
@@ -73,13 +73,10 @@ def make_plan(request: RunRequest, zygotes: Launcher, scenario: Scenario) -> Pla
         if end.status == "interrupted":
             raise Interrupted
         raise as_error(
-            outcome.messages.get("failure"), NothingMeasured(f"planning failed: {end.reason}", end.detail)
+            outcome.messages.get("failure"),
+            NothingMeasured(f"planning failed: {end.reason}", detail=end.detail),
         )
     return plan
-
-
-class Interrupted(Exception):
-    """A signal came before anything was measured."""
 
 
 def as_error(failure: object, otherwise: HarnessError) -> HarnessError:
@@ -87,7 +84,7 @@ def as_error(failure: object, otherwise: HarnessError) -> HarnessError:
     with contextlib.suppress(codec.ValidationError):
         said = codec.convert(failure, Failure)
         if said.usage:
-            return UsageError(said.reason, said.hint)
+            return UsageError(said.reason, said.hint, said.detail)
     return otherwise
 
 
@@ -132,9 +129,12 @@ def measure(
 
     on_event(run, header)
     try:
-        zygotes.preload(header.plan.cases, request.plugins)
         sweep = Sweep(header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher)
-        write(sweep.run())
+        try:
+            zygotes.preload(header.plan.cases, request.plugins)
+            write(sweep.run())
+        except Interrupted:
+            write(sweep.ended())
     except HarnessError as error:
         write(Ended(now(), "failed", error.message))
         raise

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 
+class Interrupted(Exception):
+    """A signal came before anything was measured."""
+
+
 class Interrupts:
     """Turns SIGINT, SIGTERM and SIGHUP into something a `select` can wait for.
 

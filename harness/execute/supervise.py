@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import EnvironmentFault
-from harness.execute.signals import Interrupts
+from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.zygote import MOST, kill_tree
 from harness.jobs import Job, Reader, encode_job
 
@@ -96,10 +96,13 @@ class ZygoteProcess:
 
         Raises:
             EnvironmentFault: it cannot: torch is missing or broken, say.
+            Interrupted: a signal came first.
         """
         if self._ready:
             return
         message = self._receive(START_TIMEOUT_S, interrupts)
+        if message is None and interrupts:
+            raise Interrupted
         if message is None or "ready" not in message:
             said = (message or {}).get("broken") or self._tail() or "it does not answer"
             self.close()

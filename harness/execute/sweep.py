@@ -95,14 +95,15 @@ class Sweep:
         for number in range(self.settings.passes):
             cases = list(self.active)
             order.shuffle(cases)
-            self.watcher.pass_begins(number, self.settings.passes, len(cases))
+            if cases:
+                self.watcher.pass_begins(number, self.settings.passes, len(cases))
             for planned in cases:
                 if self._stop():
-                    return self._ended()
+                    return self.ended()
                 goes_on = self._replicate(planned, number, done, total)
                 done += 1
                 if self.interrupts:
-                    return self._ended()
+                    return self.ended()
                 if not goes_on:
                     self.active.remove(planned)
                     total -= self.settings.passes - number - 1
@@ -110,7 +111,7 @@ class Sweep:
                     self.watcher.case_finished(planned)
             if number == 0:
                 self._first_pass_end = time.monotonic()
-        return self._ended()
+        return self.ended()
 
     def _stop(self) -> bool:
         return bool(self.interrupts) or self._out_of_time()
@@ -119,7 +120,8 @@ class Sweep:
         budget, since = self.settings.time_budget_s, self._first_pass_end
         return budget is not None and since is not None and time.monotonic() - since > budget
 
-    def _ended(self) -> Ended:
+    def ended(self) -> Ended:
+        """How the run ends if it ends now."""
         if self.interrupts:
             import signal
 

@@ -75,7 +75,7 @@ def failure_of(error: BaseException) -> Failure:
     """A status and one sentence for an exception."""
     detail = "".join(traceback.format_exception(error))[-_DETAIL:]
     if isinstance(error, HarnessError):
-        return Failure("failed", error.message, detail, error.hint, usage=True)
+        return Failure("failed", error.message, error.detail or detail, error.hint, usage=True)
     if isinstance(error, Unsupported):
         reason = " ".join(str(error).split()) or "its plugin gives no reason"
         return Failure("unsupported", reason, detail)

@@ -217,7 +217,7 @@ def preload(request: dict[str, Any]) -> dict[str, Any]:
     try:
         extra = PluginRequest(tuple(request["extra"]), tuple(request["blocked"]))
         catalogue = Catalogue(load(extra, only={request["source"]}))
-        component = catalogue.get("runner", Spec(name, distribution=request["distribution"])).component
+        component = catalogue.get("runner", Spec(name, distribution=request["source"])).component
         assert isinstance(component, Runner)
         component.preload(frozenset(request["devices"]))
         freeze()

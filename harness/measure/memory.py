@@ -85,6 +85,7 @@ def take(work: CaseWork, channel: Channel) -> None:
     feeds = [session.bind(work.ready_inputs(r)) for r in raw]
 
     def call(number: int) -> None:
+        work.reset()
         session(feeds[number % len(feeds)])
         if synchronise:
             synchronise()

@@ -27,7 +27,7 @@ class CaseWork:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
         os.environ["TRITON_CACHE_DIR"] = os.path.join(job.cache, "triton")
         catalogue = Catalogue(load(job.plugins, only={p.source for p in planned.providers}))
-        owners = {p.kind: p.distribution for p in planned.providers}
+        owners = {p.kind: p.source for p in planned.providers}
 
         def component(kind: str, name: str) -> Any:
             return catalogue.get(kind, Spec(name, distribution=owners.get(kind))).component
@@ -72,6 +72,11 @@ class CaseWork:
         if self._inputs is None:
             self._inputs = self.ready_inputs(self.raw_inputs(0))
         return self._inputs
+
+    def reset(self) -> None:
+        """Brings a stateful model back to its start, if the runner took the module at all."""
+        if self._module is not None:
+            self.model.reset(self._module)
 
     def raw_module(self) -> torch.nn.Module:
         """The module as the model builds it: on the CPU, in float32, under the run's seed."""

@@ -91,7 +91,7 @@ class _Caller:
         self.session = session
         self.synchronise = synchronise
         stateful = type(work.model).reset is not Model.reset
-        self.reset = (lambda: work.model.reset(work.module)) if stateful else None
+        self.reset = work.reset if stateful else None
 
     def outputs(
         self, feeds: list[Any], patience: float | None = None

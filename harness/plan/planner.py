@@ -148,7 +148,7 @@ class _Planner:
 def _point(planned: PlannedCase) -> dict[str, Any]:
     """The point of a plan that a case stands at."""
     case = planned.case
-    owners = {p.kind: p.distribution for p in planned.providers}
+    owners = {p.kind: p.source for p in planned.providers}
 
     def spec(kind: str, name: str, values: dict[str, Any]) -> Spec:
         return Spec(name, tuple((k, text_of(v)) for k, v in values.items()), owners[kind])

@@ -65,7 +65,7 @@ class Points:
             if reason:
                 self.notes.append(f"{ALL} leaves out {kind} {provided.name}: {reason}")
             else:
-                found.append(Spec(provided.name, distribution=provided.origin.distribution))
+                found.append(Spec(provided.name, distribution=provided.origin.source))
         return found
 
     def _known(self, kind: str, spec: Spec) -> Spec:

@@ -249,7 +249,7 @@ class Ended:
 
     at: str
     status: str
-    """`finished`, `interrupted`, `terminated` or `out_of_time`."""
+    """`finished`, `interrupted`, `terminated`, `out_of_time` or `failed`."""
     reason: str | None = None
 
 

@@ -24,7 +24,8 @@ class RunInfo:
     """UTC, ISO 8601."""
     ended: str | None
     status: str
-    """finished, interrupted, terminated, out_of_time, or running (also after a kill)."""
+    """finished, interrupted, terminated, out_of_time, failed (the disk was full, say), or running (also
+    after a kill)."""
     command: str
     suite: str | None
     seed: int

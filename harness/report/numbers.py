@@ -64,6 +64,8 @@ def percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return NOTHING
     value = 100 * share
+    if value > 100:
+        return ">100 %"
     return f"{value:.1f} %" if value < 0.95 else f"{value:.0f} %"
 
 

@@ -25,7 +25,7 @@ class Markdown(harness.Reporter):
         missing = rows.not_run(report.records)
         if missing:
             parts.append("Not measured:\n\n" + "\n".join(map(_item, missing)))
-        warnings = _warnings(report.records)
+        warnings = rows.warnings(report.records)
         if warnings:
             parts.append("Warnings:\n\n" + "\n".join(map(_item, warnings)))
         if report.run.damage:
@@ -103,19 +103,3 @@ def _reading(report: harness.Report) -> str:
         "is the time from loading to the end of the first call, with compilers and exports (cold) and with "
         "their results at hand (warm). Bold: the fastest correct row of its group."
     )
-
-
-def _warnings(records: list[harness.Record]) -> list[str]:
-    found: dict[str, list[str]] = {}
-    for record in records:
-        for warning in record.warnings:
-            case = record.case
-            what = (
-                f"{record.label['model']} {record.label['runner']} {case.precision} batch {case.batch_size}"
-            )
-            found.setdefault(warning, []).append(what)
-    lines = []
-    for warning, cases in found.items():
-        more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
-        lines.append(f"{warning} ({', '.join(cases[:3])}{more})")
-    return lines

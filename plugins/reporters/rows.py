@@ -70,7 +70,9 @@ def speedup(record: harness.Record) -> str:
         return numbers.NOTHING
     text = f"{found.ratio:.2f}x"
     half = numbers.half_width(found.low, found.high)
-    return text if half is None else f"{text} ± {found.ratio * half:.2f}"
+    if half is None:
+        return text
+    return f"{text} ± {found.ratio * half:.2f}" if half <= 1 else f"{text} ± >100 %"
 
 
 def device_peak(name: str) -> Callable[[harness.Record], str]:
@@ -126,7 +128,7 @@ def pay_off(record: harness.Record) -> list[str]:
         return []
     if calls is None:
         return ["never pays off"] if record.speedup.ratio <= 1 else []
-    return [f"pays off after {numbers.significant(float(calls), 2)} calls"]
+    return [f"pays off after {numbers.significant(float(calls), 2)} calls"] if calls else []
 
 
 def not_run(records: list[harness.Record]) -> list[str]:
@@ -143,6 +145,41 @@ def not_run(records: list[harness.Record]) -> list[str]:
         word = "not run" if status == "unsupported" else status.replace("_", " ")
         lines.append(numbers.safe(f"{word}: {what} on {models} at batch {batches}: {reason}"))
     return lines
+
+
+_IN_NOTES = ("emulated", "no steady state", "the tolerance was set")
+"""Warnings that the note of their row already tells."""
+
+
+def warnings(records: list[harness.Record]) -> list[str]:
+    """Each warning once, with the cases it concerns."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        for warning in record.warnings:
+            case = record.case
+            what = (
+                f"{record.label['model']} {record.label['runner']} {case.precision} batch {case.batch_size}"
+            )
+            found.setdefault(warning, []).append(what)
+    lines = []
+    for warning, cases in found.items():
+        more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
+        lines.append(f"{warning} ({', '.join(cases[:3])}{more})")
+    return lines
+
+
+def untold_warnings(records: list[harness.Record]) -> list[str]:
+    """The warnings that no note tells."""
+    return [numbers.safe(w) for w in warnings(records) if not w.startswith(_IN_NOTES)]
+
+
+def ended(status: str) -> str:
+    """How a run ended that did not finish, in words."""
+    return {
+        "out_of_time": "ran out of its time budget",
+        "running": "has not ended (or was killed)",
+        "failed": "failed",
+    }.get(status, f"was {status}")
 
 
 def group_title(record: harness.Record) -> str:

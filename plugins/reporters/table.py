@@ -42,14 +42,13 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
     if not report.records:
         lines.append("no case matches")
     if measured:
-        lines.append(paint(_legend(measured), _DIM))
+        lines.append(paint(_legend(measured, shown), _DIM))
     if left_out:
         lines.append(paint(f"left out, the terminal is narrow: {', '.join(left_out)}", _DIM))
-    if report.run.status not in ("finished", "running"):
-        status = numbers.safe(report.run.status.replace("_", " "))
-        lines.append(f"this run was {status}: what is here is complete")
-    if report.run.status == "running":
-        lines.append("this run has not ended (or was killed): what is here is complete")
+    lines += [f"warning: {w}" for w in rows.untold_warnings(report.records)]
+    if report.run.status != "finished":
+        status = numbers.safe(rows.ended(report.run.status))
+        lines.append(f"this run {status}: what is here is complete")
     lines += [paint(numbers.safe(line), _RED) for line in report.run.damage]
     return "\n".join(lines) + "\n"
 
@@ -69,9 +68,9 @@ def _codes(record: harness.Record | None) -> tuple[str, ...]:
     return (_RED,) if record.status == "incorrect" else ()
 
 
-def _legend(measured: list[harness.Record]) -> str:
-    parts = ["* fastest correct"]
-    if any(r.replicates > 1 for r in measured):
+def _legend(measured: list[harness.Record], shown: list[rows.Column]) -> str:
+    parts = ["* fastest correct, which is no verdict"]
+    if any(c.key == "interval" for c in shown) and any(r.replicates > 1 for r in measured):
         parts.append("±95 %: interval over processes")
     parts.append("error: rms deviation from float64 over the spread of the outputs, X above the limit")
     return "   ".join(parts)

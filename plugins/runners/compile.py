@@ -74,7 +74,7 @@ class CompiledSession(harness.TorchSession):
         output = self._unchecked(feed)
         if not _graphs():
             breaks = _reasons("graph_break")
-            why = f" ({breaks[0]})" if breaks else ""
+            why = f" ({breaks[0]})" if breaks else " (dynamo captured no part of it)"
             raise harness.Unsupported(f"nothing was compiled{why}: try -r eager")
         self._run = self._unchecked
         return output

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from harness import registry
-from harness.catalogue import Catalogue, PluginRequest, generate, load
+from harness.catalogue import Catalogue, PluginRequest, load
 from harness.catalogue.specs import Spec, parse
 from harness.catalogue.suggest import listing, suggestion
 from harness.errors import AmbiguousName, UnknownName, UsageError
 
-ROOT = Path(__file__).parents[2]
 MODEL = """
 import harness
 
@@ -39,10 +36,6 @@ def test_the_box_has_three_models_six_precisions_three_runners_and_four_reporter
     assert box.names("runner") == ["compile", "eager", "onnxruntime"]
     assert box.names("reporter") == ["csv", "json", "markdown", "table"]
     assert box.problems == []
-
-
-def test_the_registry_of_built_ins_is_what_the_built_ins_say():
-    assert (ROOT / "registry/components.toml").read_text("utf-8") == generate.text()
 
 
 @pytest.mark.parametrize(("alias", "name"), [("fp16", "fp16-amp"), ("bf16", "bf16-amp")])

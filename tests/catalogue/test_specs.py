@@ -72,7 +72,11 @@ def test_the_same_name_twice_is_measured_once():
         ("", "empty model name", None),
         (":a=1", "empty model name", None),
         ("mlp:", "nothing follows the colon", "mlp:key=value"),
-        ("hidden_dim=4", "'hidden_dim=4' is a parameter and no model", "parameters follow a colon: NAME:hidden_dim=4"),
+        (
+            "hidden_dim=4",
+            "'hidden_dim=4' is a parameter and no model",
+            "parameters follow a colon: NAME:hidden_dim=4",
+        ),
         ("mlp:8", "'8' in 'mlp:8' is no key=value", "mlp:key=value"),
         ("mlp:a=1,", "is no key=value", "mlp:key=value"),
         ("mlp:=3", "is no key=value", "mlp:key=value"),

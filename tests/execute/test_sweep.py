@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -213,6 +214,12 @@ def test_the_count_that_is_shown_never_goes_beyond_its_total(lab, cases):
 
 def test_a_run_that_went_through_is_finished(lab):
     assert lab().ended.status == "finished"
+
+
+def test_moments_are_kept_in_utc_to_the_millisecond(lab):
+    found = lab()
+    for moment in [found.ended.at, *(e.started for e in found.events if isinstance(e, Sample))]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", moment)
 
 
 # ---- stopping ------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from harness import registry
-from harness.catalogue import Catalogue, generate, load
+from harness.catalogue import Catalogue, load
+from harness.plan import generate
 
 ROOT = Path(__file__).parent.parent.parent
 

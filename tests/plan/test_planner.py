@@ -465,4 +465,8 @@ def test_the_estimate_grows_with_the_passes_and_counts_nothing_unsupported():
 
 def test_only_a_runner_with_files_to_make_has_a_build():
     found = plan(Matrix(runner=["eager", "compile", "onnxruntime"]))
-    assert {c.case.runner: c.builds for c in found.cases} == {"eager": False, "compile": False, "onnxruntime": True}
+    assert {c.case.runner: c.builds for c in found.cases} == {
+        "eager": False,
+        "compile": False,
+        "onnxruntime": True,
+    }

@@ -293,7 +293,10 @@ def test_a_run_that_was_stopped_or_killed_says_so(build):
     one = build.planned("itself")
     samples = [build.sample(one)]
     assert any("this run was interrupted" in x for x in lines(build.report([one], samples, "interrupted")))
-    assert any("this run was out of time" in x for x in lines(build.report([one], samples, "out_of_time")))
+    assert any(
+        "this run ran out of its time budget" in x for x in lines(build.report([one], samples, "out_of_time"))
+    )
+    assert any("this run failed" in x for x in lines(build.report([one], samples, "failed")))
     assert any("has not ended (or was killed)" in x for x in lines(build.report([one], samples, None)))
     assert not any("this run" in x for x in lines(build.report([one], samples)))
 
