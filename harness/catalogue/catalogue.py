@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from harness import registry
 from harness.catalogue import params
-from harness.catalogue.loading import DISABLE_VARIABLE, Loaded, describe
+from harness.catalogue.loading import Loaded, describe, plugins_disabled
 from harness.catalogue.specs import Spec
 from harness.catalogue.suggest import listing, suggestion
 from harness.components import CLASSES, KINDS, Component, Precision, Problem, Provided
@@ -99,8 +98,8 @@ class Catalogue:
         problems = [str(p) for p in self.problems]
         if self.loaded.blocked:
             problems.append(f"left out by option: {', '.join(self.loaded.blocked)}")
-        if os.environ.get(DISABLE_VARIABLE):
-            problems.append(f"{DISABLE_VARIABLE} is set: no installed plugin is loaded")
+        if plugins_disabled():
+            problems.append(plugins_disabled())
         return unknown_name(kind, spec, self.names(kind), problems)
 
     def fill(self, kind: str, spec: Spec) -> tuple[Provided, Any]:

@@ -93,6 +93,13 @@ def _entry_points(_: tuple[str, ...]) -> tuple[tuple[metadata.EntryPoint, str, s
     return tuple(sorted(found, key=lambda f: (f[1].lower(), f[0].name)))
 
 
+def plugins_disabled() -> str:
+    """Why no entry point is loaded, or an empty text."""
+    if os.environ.get(DISABLE_VARIABLE):
+        return f"{DISABLE_VARIABLE} is set: no installed plugin is loaded"
+    return ""
+
+
 def load(request: PluginRequest | None = None, only: Iterable[str] | None = None) -> Loaded:
     """Loads the built-ins, then third parties.
 
@@ -111,7 +118,7 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
         if name not in request.blocked:
             _register(loaded, importlib.import_module(name), Origin(name, f"builtin:{name}"))
     wanted = None if only is None else set(only)
-    if not os.environ.get(DISABLE_VARIABLE):
+    if not plugins_disabled():
         for point, dist, version in entry_points():
             if point.name in request.blocked or dist in request.blocked:
                 continue

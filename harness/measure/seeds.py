@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -33,9 +33,8 @@ def drawing(seed: int, purpose: str) -> Iterator[None]:
     value = derive(seed, purpose)
     # torch.manual_seed would also visit every accelerator that is not there, a millisecond each.
     torch.default_generator.manual_seed(value)
-    cuda: Any = torch.cuda
-    if cuda.is_initialized():
-        cuda.manual_seed_all(value)
+    if torch.version.cuda is not None:
+        torch.cuda.manual_seed_all(value)
     numpy.random.seed(value % (1 << 32))
     random.seed(value)
     yield

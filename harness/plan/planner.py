@@ -11,7 +11,7 @@ from harness.catalogue.loading import describe
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.specs import Spec
 from harness.components import Combination, Device, Model, Precision, Provided, Runner
-from harness.errors import UsageError
+from harness.errors import PluginError, UsageError
 from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
 from harness.plan.points import Points
@@ -108,7 +108,7 @@ class _Planner:
             tolerance=tolerance,
             tolerance_source=source,
             unit=model.component.unit,
-            items=model.component.items(params, case.batch_size),
+            items=_items(model.component, params, case.batch_size),
             unsupported=unsupported,
             emulated=emulated,
             added=added,
@@ -177,6 +177,13 @@ def _verdict(runner: Runner, precision: Precision, combination: Combination) -> 
         return reason, None if reason else precision.emulated(combination.device)
     except Exception as error:
         return f"asked whether it is supported, its plugin failed: {describe(error)}", None
+
+
+def _items(model: Model, params: Any, batch_size: int) -> int:
+    try:
+        return int(model.items(params, batch_size))
+    except Exception as error:
+        raise PluginError(f"model {model.name}: items() failed: {describe(error)}") from error
 
 
 def _label(provided: Provided, params: Any) -> str:

@@ -1,6 +1,9 @@
 """What a run file consists of: a header, then one event per line, in the order they happened.
 
-A line is a JSON object with the key `event` naming its type. Schema 1, the only one so far:
+A line is a JSON object with the key `event` naming its type, and as its last key `crc32`, eight hex
+digits of the checksum of the bytes before it (from the brace to the comma that introduces the key).
+
+Schema 1, the only one so far:
 
     run         the header, always first: identity, command, settings, plan, environment
     resumed     the run was taken up again

@@ -1,4 +1,4 @@
-"""Numbers as people read them: three significant digits, a thin space between thousands."""
+"""Numbers as people read them: three significant digits, a space between thousands."""
 
 from __future__ import annotations
 

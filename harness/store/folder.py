@@ -14,7 +14,6 @@ from harness.errors import StoreError
 from harness.records import codec, report
 from harness.records.report import Report
 from harness.store import runfile
-from harness.store.runfile import StoredRun
 
 VARIABLE = "HARNESS_RESULTS"
 LATEST = "latest"
@@ -105,11 +104,6 @@ def read_report_file(path: Path) -> Report:
         return codec.decode(data, Report)
     except codec.DecodeError as error:
         raise StoreError(f"{path} is no report: {error}") from error
-
-
-def read_run_file(path: Path) -> StoredRun:
-    """A stored run; see `harness.store.runfile.read`."""
-    return runfile.read(path)
 
 
 def write_whole(path: Path, data: str | bytes) -> None:

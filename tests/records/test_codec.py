@@ -45,13 +45,24 @@ def test_a_report_for_people_ends_in_a_newline_and_is_indented(build):
 
 
 def test_an_event_of_a_kind_that_a_newer_harness_writes_is_told_apart_from_damage():
-    assert codec.decode_event(b'{"event":"probe","case":"x"}') is None
+    assert codec.decode_event(codec.seal(b'{"event":"probe","case":"x"}')) is None
+
+
+def test_a_flipped_bit_anywhere_in_a_line_is_found(build):
+    """Most flips leave valid JSON behind: another digit would pass for a measurement."""
+    line = codec.encode_event(build.sample(build.planned()))
+    for position in range(0, len(line), 7):
+        for bit in range(8):
+            flipped = bytearray(line)
+            flipped[position] ^= 1 << bit
+            with pytest.raises(codec.DecodeError):
+                codec.decode_event(bytes(flipped))
 
 
 def test_keys_that_a_newer_harness_adds_are_passed_over(build):
     sample = build.sample(build.planned())
     line = codec.encode_event(sample)
-    assert codec.decode_event(line[:-1] + b',"energy_j":3}') == sample
+    assert codec.decode_event(codec.seal(line[: line.rindex(b",")] + b',"energy_j":3}')) == sample
 
 
 def test_what_an_older_harness_did_not_write_has_its_default():

@@ -151,7 +151,7 @@ def test_a_line_that_is_no_text_at_all_is_damage_and_no_end(file):
 
 def test_a_line_of_a_newer_kind_is_reported_and_the_rest_is_used(file):
     data = file.read_bytes()
-    file.write_bytes(data + b'{"event":"probe","watts":3}\n')
+    file.write_bytes(data + codec.seal(b'{"event":"probe","watts":3}') + b"\n")
     run = read(file)
     assert run.damage == ["line 11 of run.jsonl is of a kind unknown to this version"]
     assert len(run.samples) == 3
