@@ -77,7 +77,6 @@ def environment(**changes: Any) -> Environment:
         "os": "Debian GNU/Linux 12",
         "kernel": "6.1.0",
         "python": "3.11.7",
-        "python_executable": "/usr/bin/python3",
         "cpu": "AMD EPYC",
         "architecture": "x86_64",
         "cores_physical": 2,

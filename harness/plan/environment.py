@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from importlib import metadata
 
 from harness import machine
@@ -28,7 +27,6 @@ def describe_machine(device: Device | None) -> Environment:
         os=machine.os_name(),
         kernel=platform.release(),
         python=platform.python_version(),
-        python_executable=sys.executable,
         cpu=machine.cpu_name(),
         architecture=platform.machine(),
         cores_physical=machine.physical_cores(cpus),

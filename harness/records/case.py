@@ -123,7 +123,6 @@ class Environment:
     os: str
     kernel: str
     python: str
-    python_executable: str
     cpu: str
     architecture: str
     cores_physical: int | None
