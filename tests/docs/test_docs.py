@@ -237,7 +237,7 @@ def report() -> Report:
         settings=Settings(),
         plugins=[PluginInfo("tiny.py", "file:tiny.py", digest="00", hooks=["harness_models"])],
     )
-    environment = Environment("lab", "Linux", "6.1", "3.11.7", "python", "a CPU", "x86_64", 2, 2, 2, 16_000)
+    environment = Environment("lab", "Linux", "6.1", "3.11.7", "a CPU", "x86_64", 2, 2, 2, 16_000)
     return Report(1, run, environment, [full, empty])
 
 
