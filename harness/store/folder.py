@@ -113,6 +113,13 @@ def write_whole(path: Path, data: str | bytes) -> None:
         StoreError: it cannot be written.
     """
     raw = data.encode() if isinstance(data, str) else data
+    if path.exists() and not path.is_file():
+        # /dev/stdout or a pipe: something to write into, and never to be replaced by a file.
+        try:
+            path.write_bytes(raw)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror}") from error
+        return
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -203,3 +203,18 @@ def test_a_file_that_cannot_be_written_is_an_error_with_the_systems_words(tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"Not a directory|File exists"):
         write_whole(tmp_path / "file" / "report.json", "x")
+
+
+def test_a_device_or_a_pipe_is_written_into_and_never_replaced(tmp_path):
+    import os
+    import threading
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    write_whole(pipe, "text")
+    reader.join()
+    assert got == [b"text"]
+    assert pipe.is_fifo()
