@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import signal
 import sys
@@ -18,7 +19,7 @@ from harness.catalogue.specs import parse
 from harness.cli import options
 from harness.cli.display import LiveDisplay, PlainDisplay
 from harness.cli.show import in_order, message, reporter, show, show_details
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UsageError
 from harness.execute.observers import Observers
 from harness.execute.run import (
     RunRequest,
@@ -135,7 +136,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
+    for option in ("timeout", "time_budget", "tolerance"):
+        if given[option] is not None and not math.isfinite(given[option]):
+            raise UsageError(f"--{option.replace('_', '-')} must be a finite number")
     name = given["suite"]
+    if name == "":
+        raise UsageError("--suite is empty", "`harness list suites` shows the suites here")
     if name is None and not axes.given():
         name = registry.defaults()["run"]["suite"]
     suite = suites.find(name) if name else None

@@ -113,6 +113,9 @@ def write_whole(path: Path, data: str | bytes) -> None:
         StoreError: it cannot be written.
     """
     raw = data.encode() if isinstance(data, str) else data
+    if not path.name:
+        raise StoreError("the name of the file to write is empty")
+    path = path.resolve() if path.is_symlink() and path.is_file() else path
     if path.exists() and not path.is_file():
         # /dev/stdout or a pipe: something to write into, and never to be replaced by a file.
         try:
