@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -108,6 +109,11 @@ def run(arguments: list[str]) -> int:
         # The reader has had enough; Python would complain once more while flushing at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FINE
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return _say("cannot write the output: no space left", None, ExitCode.USAGE, verbose)
+        text = f"a fault of the harness: {error}"
+        return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
     except Exception as error:
         text = f"a fault of the harness: {type(error).__name__}: {error}"
         return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
