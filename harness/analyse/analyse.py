@@ -129,7 +129,7 @@ class _Analysed:
         if not self.samples:
             ended = self.run.ended
             why = ended.reason or ended.status if ended else "the run has not come to it"
-            return "not_reached", f"not reached: {why}", None
+            return "not_reached", why, None
         status = worst([s.status for s in self.samples])
         sample = next(s for s in self.samples if s.status == status)
         reason = sample.reason
@@ -187,6 +187,7 @@ class _Analysed:
         verifications = [s.verification for s in self.samples if s.verification is not None]
         memory = self.run.memory.get(planned.id)
         ready = self.ready()
+        speedup = self.speedup(baseline)
         warm_ups = [s.timing.warm_up for s in self.samples if s.timing is not None]
         return Record(
             id=planned.id,
@@ -201,9 +202,9 @@ class _Analysed:
             warm_up=next((w for w in _WARM_UPS if w in warm_ups), None),
             latency_ms=latency,
             throughput_per_s=_throughput(planned, latency),
-            speedup=self.speedup(baseline),
+            speedup=speedup,
             ready_s=ready,
-            break_even_calls=_break_even(ready, latency, baseline, self),
+            break_even_calls=_break_even(ready, latency, baseline, speedup),
             memory_mib=memory.memory if memory else None,
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
@@ -252,10 +253,13 @@ def _throughput(planned: PlannedCase, latency: Latency | None) -> Throughput | N
 
 
 def _break_even(
-    ready: Ready | None, latency: Latency | None, baseline: _Analysed | None, own: _Analysed
+    ready: Ready | None, latency: Latency | None, baseline: _Analysed | None, speedup: Speedup | None
 ) -> int | None:
     """After how many calls the extra cold start is earned back; None if never or unknown."""
-    if baseline is None or baseline is own or ready is None or ready.cold is None or latency is None:
+    if baseline is None or speedup is None or ready is None or ready.cold is None or latency is None:
+        return None
+    if speedup.low is not None and speedup.low <= 1:
+        # Not known to be any faster: a number of calls would be made of noise.
         return None
     base_ready, base_latency = baseline.ready(), baseline.latency()
     if base_ready is None or base_ready.cold is None or base_latency is None:

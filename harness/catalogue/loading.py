@@ -218,6 +218,18 @@ def _register(loaded: Loaded, plugin: Any, origin: Origin) -> None:
     loaded.origins[id(plugin)] = origin
 
 
+def idle_blocks(request: PluginRequest) -> list[str]:
+    """A sentence for each name that --plugin no:NAME leaves out and that nothing here has."""
+    points = entry_points()
+    names = {name for point, dist, _ in points for name in (point.name, dist)}
+    names |= {*BUILTINS, *(_origin_of(text).plugin for text in request.extra)}
+    return [
+        f"--plugin no:{name} leaves nothing out: there is no such plugin{suggestion(name, names)}"
+        for name in request.blocked
+        if name not in names
+    ]
+
+
 def _hook_names() -> list[str]:
     return [*hookspecs.CATALOGUE_HOOKS.values(), *hookspecs.LIFECYCLE_HOOKS]
 

@@ -65,6 +65,8 @@ def command(
     plugins = PluginRequest.from_options(options.plugin_texts(ctx, plugin))
     form = reporter(format_, plugins)
     names = runs or (LATEST,)
+    if baseline == "":
+        raise UsageError("--baseline is empty", "give axis=value,..., or `none` for no speed-ups")
     if len(names) > 1 and (output is not None or form.one_document):
         raise UsageError(f"one run at a time to a file, or as {form.name}")
     statuses = tuple(s.strip() for text in status for s in text.split(","))

@@ -69,7 +69,6 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option(
     "--baseline",
-    default="",
     metavar="AXIS=VALUE,...",
     help="What speed-ups are counted from (eager fp32 by default), or `none`.",
 )
@@ -144,6 +143,8 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
         raise UsageError("--suite is empty", "`harness list suites` shows the suites here")
     if name is None and not axes.given():
         name = registry.defaults()["run"]["suite"]
+    if given["baseline"] == "":
+        raise UsageError("--baseline is empty", "give axis=value,..., or `none` for no speed-ups")
     suite = suites.find(name) if name else None
     return RunRequest(
         matrices=suites.matrices(axes, suite),
@@ -155,7 +156,7 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
             tolerance=given["tolerance"],
             memory=given["memory"],
         ),
-        baseline=given["baseline"],
+        baseline=given["baseline"] or "",
         suite=suite.name if suite else None,
         seed=given["seed"],
         command=shlex.join(["harness", *sys.argv[1:]]),

@@ -80,8 +80,15 @@ class CaseWork:
 
     def raw_module(self) -> torch.nn.Module:
         """The module as the model builds it: on the CPU, in float32, under the run's seed."""
+        import torch
+
         with seeds.drawing(self.seed, "weights"):
-            return self.model.build(self.params).eval()
+            module = self.model.build(self.params)
+        if not isinstance(module, torch.nn.Module):
+            raise TypeError(
+                f"{self.case.model}.build() must return a torch.nn.Module, not {type(module).__name__}"
+            )
+        return module.eval()
 
     def raw_inputs(self, number: int) -> Inputs:
         """One of the numbered sets of inputs: the same in every process of the run."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.catalogue import Catalogue, PluginRequest, load
-from harness.catalogue.loading import describe
+from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import schema
 from harness.components import Device, Precision, Provided
 from harness.measure import devices
@@ -48,7 +48,7 @@ def take_inventory(plugins: PluginRequest) -> Inventory:
         for provided in catalogue.of_kind(kind):
             reason, remark = _usability(provided, device)
             components.append({**as_data(provided), "unusable": reason, "remark": remark})
-    return Inventory(components, [str(p) for p in catalogue.problems], str(device))
+    return Inventory(components, [*map(str, catalogue.problems), *idle_blocks(plugins)], str(device))
 
 
 def _usability(provided: Provided, device: Device) -> tuple[str | None, str | None]:

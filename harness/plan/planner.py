@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import registry
 from harness.catalogue import Catalogue, load
-from harness.catalogue.loading import describe
+from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.specs import Spec
 from harness.components import Combination, Device, Model, Precision, Provided, Runner
@@ -49,7 +49,7 @@ def make_plan(job: PlanJob) -> Plan:
         plugins=plugin_infos(planner.catalogue.loaded),
         environment=describe_machine(planner.points.any_device(c.case.device for c in with_baselines)),
         warnings=[str(p) for p in planner.catalogue.problems],
-        notes=planner.points.notes,
+        notes=[*idle_blocks(job.plugins), *planner.points.notes],
     )
 
 

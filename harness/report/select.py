@@ -12,7 +12,7 @@ from harness import registry
 from harness.analyse.analyse import analyse, group_key, mark_best
 from harness.catalogue.params import text_of
 from harness.catalogue.specs import parse
-from harness.catalogue.suggest import suggestion
+from harness.catalogue.suggest import listing, suggestion
 from harness.errors import UsageError
 from harness.plan.selectors import parse_selector
 from harness.records.case import Case
@@ -98,6 +98,9 @@ def filtered(report: Report, axes: dict[str, tuple[Any, ...]], statuses: tuple[s
                 f"there is no status {status!r}{suggestion(status, STATUSES)}",
                 f"statuses are {', '.join(STATUSES)}",
             )
+    for axis, values in axes.items():
+        for value in values:
+            _check_present(report, axis, value)
     kept = [
         r
         for r in report.records
@@ -105,6 +108,19 @@ def filtered(report: Report, axes: dict[str, tuple[Any, ...]], statuses: tuple[s
         and all(any(_has(r, axis, value) for value in values) for axis, values in axes.items())
     ]
     return replace(report, records=kept)
+
+
+def _check_present(report: Report, axis: str, value: Any) -> None:
+    """A value that no case of the run has is a slip of the hand, and no reason for an empty table."""
+    if not report.records or any(_has(record, axis, value) for record in report.records):
+        return
+    names = [record.label.get(axis, str(getattr(record.case, axis))) for record in report.records]
+    there = list(dict.fromkeys(names))
+    raise UsageError(
+        f"no case of run {report.run.id} has the {axis.replace('_', ' ')} {value}"
+        f"{suggestion(str(value), there)}",
+        f"it has {listing(there)}",
+    )
 
 
 def _has(record: Record, axis: str, value: Any) -> bool:

@@ -58,6 +58,12 @@ class Folder:
             StoreError: there is none, or several.
         """
         path = Path(text)
+        if not text.strip():
+            raise StoreError("the name of a run is empty", "give a run id, `latest` or a file")
+        if path.is_dir():
+            raise StoreError(
+                f"{text} is a folder and no run", "say where the runs are with --results DIR, and name a run"
+            )
         if path.suffix in (runfile.SUFFIX, ".json") or os.sep in text:
             if not path.is_file():
                 raise StoreError(f"there is no file {text}")

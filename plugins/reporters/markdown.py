@@ -22,6 +22,8 @@ class Markdown(harness.Reporter):
         parts = [_head(report)]
         if measured:
             parts += [_table(measured), _reading(report)]
+            narrower = rows.wide(report)
+            parts += [f"{_escape(narrower)}."] if narrower else []
         missing = rows.not_run(report.records)
         if missing:
             parts.append("Not measured:\n\n" + "\n".join(map(_item, missing)))

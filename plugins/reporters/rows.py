@@ -127,7 +127,8 @@ def pay_off(record: harness.Record) -> list[str]:
     if record.speedup is None or ready is None or ready.cold is None or ready.cold < 1:
         return []
     if calls is None:
-        return ["never pays off"] if record.speedup.ratio <= 1 else []
+        high = record.speedup.high or record.speedup.ratio
+        return ["never pays off"] if high <= 1 else []
     return [f"pays off after {numbers.significant(float(calls), 2)} calls"] if calls else []
 
 
@@ -145,6 +146,20 @@ def not_run(records: list[harness.Record]) -> list[str]:
         word = "not run" if status == "unsupported" else status.replace("_", " ")
         lines.append(numbers.safe(f"{word}: {what} on {models} at batch {batches}: {reason}"))
     return lines
+
+
+WIDE = 0.25
+"""From this half-width on a reader is told how to narrow an interval."""
+
+
+def wide(report: harness.Report) -> str | None:
+    """How to narrow the widest interval, if it is too wide to read much into."""
+    found = [r.latency_ms for r in report.records if r.latency_ms]
+    halves = [h for latency in found if (h := numbers.half_width(latency.low, latency.high)) is not None]
+    if not halves or max(halves) < WIDE:
+        return None
+    more = 2 * report.run.settings.passes
+    return f"intervals of up to ±{numbers.percent(max(halves))}: more passes narrow them (--passes {more})"
 
 
 _IN_NOTES = ("emulated", "no steady state", "the tolerance was set")

@@ -43,6 +43,8 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
         lines.append("no case matches")
     if measured:
         lines.append(paint(_legend(measured, shown), _DIM))
+        narrower = rows.wide(report)
+        lines += [paint(narrower, _DIM)] if narrower else []
     if left_out:
         lines.append(paint(f"left out, the terminal is narrow: {', '.join(left_out)}", _DIM))
     lines += [f"warning: {w}" for w in rows.untold_warnings(report.records)]

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 from harness.catalogue import Catalogue, PluginRequest, load
+from harness.catalogue.loading import idle_blocks
 from harness.errors import PluginError
 
 TINY = """
@@ -216,6 +217,16 @@ def test_a_plugin_is_blocked_by_the_name_of_its_entry_point_or_of_its_distributi
     request = PluginRequest.from_options([f"no:{name}"])
     assert "tiny" not in names(request)
     assert problems(request) == []
+
+
+def test_blocking_what_is_not_there_is_told_with_a_near_name(install):
+    install(TINY, "harness-tiny", entry="tinyentry")
+    said = idle_blocks(
+        PluginRequest.from_options(["no:tinyentr", "no:harness-tiny", "no:harness_plugins.models"])
+    )
+    assert len(said) == 1
+    assert said[0].startswith("--plugin no:tinyentr leaves nothing out")
+    assert "did you mean tinyentry" in said[0]
 
 
 def test_a_blocked_plugin_is_not_even_imported(install):

@@ -17,6 +17,7 @@ PLUGIN = Path(__file__).parent.parent / "plugins" / "faulty.py"
 EXPECTED = {
     "none": ("ok", r"^$"),
     "build": ("failed", r"^loading: RuntimeError: cannot build \(faulty\.py:\d+\)$"),
+    "no-module": ("failed", r"faulty\.build\(\) must return a torch\.nn\.Module, not NoneType"),
     "inputs": ("failed", r"KeyError: 'inputs' \(faulty\.py:\d+\)$"),
     "no-inputs": ("failed", r"faulty\.inputs\(\) must return harness\.Inputs, not Tensor"),
     "forward": ("failed", r"^verifying: ValueError: this model does not work \(faulty\.py:\d+\)$"),

@@ -14,6 +14,7 @@ import harness
 HOW = (
     "none",
     "build",
+    "no-module",
     "inputs",
     "forward",
     "thousandth",
@@ -124,6 +125,8 @@ class Faulty(harness.Model):
     def build(self, params):
         if params.how == "build":
             raise RuntimeError("cannot build")
+        if params.how == "no-module":
+            return None
         return Broken(params.how)
 
     def inputs(self, params, batch_size):

@@ -101,8 +101,7 @@ def test_without_a_key_a_report_is_in_the_standard_order(report):
         ({"model": ("mlp:n_layers=8",)}, (), ["wide"]),
         ({"model": ("mlp:hidden_dim=2048",)}, (), ["slow", "never", "fast", "base", "one"]),
         ({"runner": ("compile:mode=max-autotune,fullgraph=false",)}, (), ["fast"]),
-        ({"runner": ("compile:mode=default",)}, (), []),
-        ({"model": ("mlp:width=3",)}, (), []),
+        ({"runner": ("compile",), "precision": ("tf32",)}, (), []),
         ({"precision": ("fp16",)}, (), ["slow"]),
         ({"precision": ("fp16-amp", "tf32")}, (), ["slow", "never"]),
         ({}, ("unsupported",), ["never"]),
@@ -111,6 +110,23 @@ def test_without_a_key_a_report_is_in_the_standard_order(report):
 )
 def test_only_rows_with_one_of_the_given_values_on_every_axis_are_kept(report, names, axes, statuses, kept):
     assert names(filtered(report, axes, statuses).records) == kept
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "said", "hint"),
+    [
+        ("model", "mpl", "has the model mpl; did you mean mlp", "it has mlp, mlp:hidden_dim=4096,n_layers=8"),
+        ("model", "mlp:width=3", "has the model mlp:width=3", "it has mlp,"),
+        ("runner", "compile:mode=default", "has the runner compile:mode=default", "it has compile:mode="),
+        ("batch_size", 65, "has the batch size 65", "it has 1, 64"),
+        ("precision", "bf16", "has the precision bf16", "it has fp16-amp, fp32, tf32"),
+    ],
+)
+def test_a_value_that_no_case_has_is_an_error_with_those_there_are(report, axis, value, said, hint):
+    with pytest.raises(UsageError) as caught:
+        filtered(report, {axis: (value,)}, ())
+    assert said in caught.value.message
+    assert caught.value.hint.startswith(hint)
 
 
 def test_an_unknown_status_is_answered_with_a_near_one(report):

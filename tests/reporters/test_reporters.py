@@ -77,6 +77,19 @@ def test_rendering_twice_gives_the_same_and_leaves_the_report_as_it_was(name, re
     assert codec.encode(report) == before
 
 
+@pytest.mark.parametrize("name", ["table", "markdown"])
+def test_a_wide_interval_comes_with_the_option_that_narrows_it(name, build):
+    base = build.planned("itself")
+
+    def text(second: float) -> str:
+        events = [build.sample(base, 0, 4.0), build.sample(base, 1, second)]
+        return render(name, build.analyse(build.stored([base], events)))
+
+    assert "more passes narrow them" in text(6.0)
+    assert "--passes 6" in text(6.0)
+    assert "more passes" not in text(4.01)
+
+
 @pytest.mark.parametrize("name", ["table", "markdown", "csv"])
 def test_any_report_can_be_rendered(name, build):
     from hypothesis import HealthCheck, settings
