@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from harness.hookspecs import hookimpl
     from harness.measure.leaves import tensor_leaves
     from harness.measure.session import TorchSession
+    from harness.measure.tracker import MemoryTracker
     from harness.records.case import Case
     from harness.records.report import Record, Report
 
@@ -56,6 +57,7 @@ __all__ = [
     "ExitCode",
     "HarnessError",
     "Inputs",
+    "MemoryTracker",
     "Model",
     "Precision",
     "Record",
@@ -77,6 +79,7 @@ _HOMES = {
     "ExitCode": "harness.errors",
     "HarnessError": "harness.errors",
     "Inputs": "harness.components",
+    "MemoryTracker": "harness.measure.tracker",
     "Model": "harness.components",
     "Precision": "harness.components",
     "Record": "harness.records.report",

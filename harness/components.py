@@ -188,6 +188,8 @@ class Work(Protocol):
     """An instance of the runner's Params."""
     device: Device
     threads: int
+    profiling: bool
+    """True where the session is to be profiled and not timed: a runner may switch on what it needs."""
     dir: Path
     """A folder of the case's own: what `build` writes there, `load` finds in every replicate."""
 

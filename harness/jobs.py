@@ -78,6 +78,7 @@ JOBS: dict[str, type] = {
     "build": CaseJob,
     "sample": CaseJob,
     "memory": CaseJob,
+    "infer": CaseJob,
 }
 Job = PlanJob | InventoryJob | CaseJob
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness import registry
+from harness.catalogue.loading import PluginRequest
+from harness.errors import UsageError
+from harness.jobs import Matrix
+from harness.records.case import AXES, PlannedCase
+from harness.report.numbers import safe
+
+if TYPE_CHECKING:
+    from harness.execute.one import OneRequest
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+TEXT, JSON = "text", "json"
+"""How a command whose result is no report shows it."""
 
 _AXES = (
     (("-m", "--model"), "NAME[:KEY=VALUE,...]", "Models"),
@@ -17,6 +31,14 @@ _AXES = (
     (("-d", "--device"), "NAME", "Devices: cpu, cuda, cuda:1"),
     (("--threads",), "N", "Threads"),
 )
+_ONE = {
+    "model": "The model",
+    "runner": "The runner",
+    "precision": "The precision",
+    "batch_size": "The batch size",
+    "device": "The device: cpu, cuda, cuda:1 (the GPU if there is one)",
+    "threads": "Number of threads (all physical cores by default)",
+}
 
 
 def axes(what: str, everything: str = "") -> Callable[[F], F]:
@@ -73,3 +95,80 @@ def output(function: F) -> F:
         show_default=True,
         help="A reporter: table, markdown, json, csv, or a plugin's.",
     )(function)
+
+
+def case(function: F) -> F:
+    """The options of a command that looks at one case; each axis takes one value."""
+    function = click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        default=600.0,
+        show_default=True,
+        metavar="S",
+        help="Seconds for one process, loading included.",
+    )(function)
+    function = click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="For weights and inputs.",
+    )(function)
+    for names, metavar, _ in reversed(_AXES):
+        axis = names[-1].lstrip("-").replace("-", "_")
+        text = _ONE[axis]
+        default = registry.defaults()["single"].get(axis)
+        if default is not None:
+            text += f" ({default} by default)"
+        function = click.option(*names, metavar=metavar, help=f"{text}.")(function)
+    return function
+
+
+def text_or_json(function: F) -> F:
+    """--format and --output of a command whose result is no report."""
+    function = click.option(
+        "-o", "--output", metavar="FILE", help="Write to a file instead of the standard output."
+    )(function)
+    return click.option(
+        "-f",
+        "--format",
+        "format_",
+        type=click.Choice([TEXT, JSON]),
+        default=TEXT,
+        show_default=True,
+        help="For people or for programs.",
+    )(function)
+
+
+def case_title(planned: PlannedCase) -> str:
+    """`mlp  batch 32  eager  fp32  cpu, 2 threads`."""
+    case = planned.case
+    threads = f"{case.threads} thread{'s' * (case.threads != 1)}"
+    parts = [planned.label["model"], f"batch {case.batch_size}", planned.label["runner"], case.precision]
+    return safe("  ".join([*parts, f"{case.device}, {threads}"]))
+
+
+def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> OneRequest:
+    """The one case that the options name; `defaults` stand for axes that are not given.
+
+    Raises:
+        UsageError: an option names several, or `all`.
+    """
+    from harness.execute.one import OneRequest
+    from harness.plan.suites import Axes
+
+    said = {axis: given[axis] if given[axis] is not None else defaults.get(axis) for axis in AXES}
+    texts: dict[str, tuple[str, ...]] = {a: () if text is None else (text,) for a, text in said.items()}
+    axes = Axes.from_texts(**texts)
+    for axis, values in axes.given().items():
+        if len(values) > 1 or values == ("all",):
+            what = axis.replace("_", " ")
+            raise UsageError(f"this command takes one {what}, not {said[axis]!r}", "`harness run` sweeps")
+    if not math.isfinite(given["timeout"]):
+        raise UsageError("--timeout must be a finite number")
+    return OneRequest(
+        matrix=Matrix(**{axis: list(values) for axis, values in axes.given().items()}),
+        plugins=PluginRequest.from_options(plugin_texts(ctx, given["plugin"])),
+        seed=given["seed"],
+        timeout_s=given["timeout"],
+    )

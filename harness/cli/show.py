@@ -57,6 +57,15 @@ def show(report: Report, form: Reporter, output: str | None) -> None:
         raise
     except Exception as error:
         raise PluginError(f"reporter {form.name} failed: {type(error).__name__}: {error}") from error
+    write(text, output, colour=to_terminal)
+
+
+def write(text: str | bytes, output: str | None, colour: bool = False) -> None:
+    """Writes to a file, or to the standard output where none is named.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
     if output is not None:
         write_whole(Path(output), text)
         message(f"written: {output}")
@@ -66,7 +75,7 @@ def show(report: Report, form: Reporter, output: str | None) -> None:
             sys.stdout.buffer.write(text)
             sys.stdout.buffer.flush()
         else:
-            click.echo(text, nl=not text.endswith("\n"), color=True if to_terminal else None)
+            click.echo(text, nl=not text.endswith("\n"), color=True if colour else None)
     except BrokenPipeError:
         raise
     except OSError as error:

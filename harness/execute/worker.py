@@ -6,6 +6,7 @@ import re
 import sysconfig
 import time
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,15 @@ _OUT_OF_MEMORY = re.compile(
 )
 _DETAIL = 8000
 """Characters of a traceback that are kept."""
+
+
+_TASKS = {
+    "reference": ("harness.measure.reference", "make"),
+    "sample": ("harness.measure.sample", "take"),
+    "memory": ("harness.measure.memory", "take"),
+    "infer": ("harness.measure.infer", "take"),
+}
+"""What is done with a prepared case, for each kind of job: imported when it is asked for."""
 
 
 def main(job_file: str, fd: int) -> int:
@@ -53,22 +63,18 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
 
         channel.send("result", take_inventory(job.plugins))
         return
-    assert isinstance(job, CaseJob)
-    from harness.measure import memory, reference, sample
     from harness.measure.prepare import CaseWork
 
-    work = CaseWork(job)
-    if kind == "reference":
-        reference.make(work, Path(job.reference), channel)
-    elif kind == "build":
+    case = job if isinstance(job, CaseJob) else job.case
+    work = CaseWork(case, profiling=kind == "profile")
+    if kind == "build":
         channel.send("stage", "build")
         start = time.perf_counter()
         work.runner.build(work)
         channel.send("result", BuildResult(time.perf_counter() - start - work.drawing_s))
-    elif kind == "sample":
-        sample.take(work, job, channel)
-    elif kind == "memory":
-        memory.take(work, channel)
+    else:
+        module, name = _TASKS[kind]
+        getattr(import_module(module), name)(work, job, channel)
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class CaseWork:
     """A case made real: what `Runner.build` and `Runner.load` get (see `harness.components.Work`)."""
 
-    def __init__(self, job: CaseJob) -> None:
+    def __init__(self, job: CaseJob, profiling: bool = False) -> None:
         planned, case = job.planned, job.planned.case
         # Before anything compiles: the cache of this case.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
@@ -33,6 +33,7 @@ class CaseWork:
             return catalogue.get(kind, Spec(name, distribution=owners.get(kind))).component
 
         self.case = case
+        self.profiling = profiling
         self.seed = job.seed
         self.model: Model = component("model", case.model)
         self.runner: Runner = component("runner", case.runner)

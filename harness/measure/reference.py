@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.jobs import Channel, ReferenceResult
+from harness.jobs import CaseJob, Channel, ReferenceResult
 from harness.measure import seeds
 from harness.measure.leaves import tensor_leaves
 from harness.measure.verify import calls_needed
@@ -32,8 +32,8 @@ class Reference:
     weights: str
 
 
-def make(work: CaseWork, target: Path, channel: Channel) -> None:
-    """Computes the reference of the case's model and batch size and writes it to `target`."""
+def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
+    """Computes the reference of the case's model and batch size and writes it where the job says."""
     import torch
 
     channel.send("stage", "reference")
@@ -54,7 +54,8 @@ def make(work: CaseWork, target: Path, channel: Channel) -> None:
     if outputs is None:
         precision, outputs = "none", []
         warnings.append("the model has no reference: nothing was verified")
-    torch.save({"precision": precision, "outputs": outputs, "inputs": digests, "weights": weights}, target)
+    stored = {"precision": precision, "outputs": outputs, "inputs": digests, "weights": weights}
+    torch.save(stored, job.reference)
     channel.send("result", ReferenceResult(precision, warnings))
 
 

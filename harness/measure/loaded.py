@@ -1,0 +1,141 @@
+"""A case in this process: inputs drawn, loaded, called, held against the reference, facts read back.
+
+Every job that needs a session goes this way: a timed replicate, a single inference, a profile, a
+check, the service.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from harness.components import Inputs, Model, Session
+from harness.jobs import CaseJob
+from harness.measure import devices, reference, seeds, state
+from harness.measure.leaves import tensor_leaves
+from harness.measure.verify import calls_needed, verify
+from harness.records.events import Verification
+
+if TYPE_CHECKING:
+    import torch
+
+    from harness.measure.prepare import CaseWork
+
+
+class NotReproducible(Exception):
+    """The model does not build or draw the same under the same seed."""
+
+
+class LoadedCase:
+    """A case with its inputs; `load` makes its session.
+
+    Args:
+        work: the case's components.
+        job: names the reference that another process made, if any.
+        sets: how many sets of inputs to draw; as many as verification needs by default.
+
+    Raises:
+        NotReproducible: the model draws other inputs than in the reference's process.
+    """
+
+    session: Session
+    feeds: list[Any]
+    """The bound sets of inputs, once loaded."""
+
+    def __init__(self, work: CaseWork, job: CaseJob, sets: int | None = None) -> None:
+        self.work = work
+        self._planned = job.planned
+        self._known = reference.read(job.reference)
+        count = sets or calls_needed(work.case.batch_size)
+        self.raw = [work.raw_inputs(k) for k in range(count)]
+        _check_inputs(self.raw, self._known)
+        self.synchronise = devices.synchroniser(work.device)
+        stateful = type(work.model).reset is not Model.reset
+        self.reset = work.reset if stateful else None
+        self._modes: dict[str, str] = {}
+        self.load_s = 0.0
+        """Seconds of loading, without drawing random weights."""
+        self.first_s = 0.0
+        """Seconds of the first call."""
+        self._called = False
+
+    def load(self) -> None:
+        """Lets the runner load the case, and binds the inputs.
+
+        Raises:
+            NotReproducible: the weights are not those of the reference.
+        """
+        self._modes = state.float32_modes()
+        start = time.perf_counter()
+        self.session = self.work.runner.load(self.work)
+        if self.synchronise:
+            self.synchronise()
+        self.load_s = time.perf_counter() - start - self.work.drawing_s
+        _check_weights(self.work, self._known)
+        self.feeds = [self.session.bind(self.work.ready_inputs(r)) for r in self.raw]
+
+    def call(self, feed: Any) -> Any:
+        """One untimed call to the end of its work on the device; the first one's duration is kept."""
+        if self.reset is not None:
+            self.reset()
+        start = time.perf_counter()
+        raw = self.session(feed)
+        if self.synchronise:
+            self.synchronise()
+        if not self._called:
+            self.first_s = time.perf_counter() - start
+            self._called = True
+        return raw
+
+    def outputs(self, feeds: list[Any], patience_s: float | None = None) -> list[list[torch.Tensor]]:
+        """The leaves of each call's output on the CPU; after `patience_s` no further call is begun."""
+        found: list[list[torch.Tensor]] = []
+        begin = time.perf_counter()
+        for feed in feeds:
+            if found and patience_s is not None and time.perf_counter() - begin > patience_s:
+                break
+            # Copied at once: the next call may write into the same buffers.
+            leaves = self.session.leaves(self.call(feed))
+            found.append([t.detach().to("cpu", copy=True) for t in leaves])
+        return found
+
+    def verified(self, outputs: list[list[torch.Tensor]]) -> tuple[Verification | None, list[str]]:
+        """The outputs of the first calls against the reference; None where there is none."""
+        known, planned = self._known, self._planned
+        if known is None or known.precision == "none":
+            return None, []
+        references = known.outputs[: len(outputs)]
+        return verify(outputs, references, planned.case.batch_size, planned.tolerance, known.precision)
+
+    def facts(self) -> tuple[dict[str, Any], list[str]]:
+        """What really ran, read after the last call, and warnings about modes that were changed."""
+        import torch
+
+        modes = state.float32_modes()
+        facts = {
+            **self.session.facts(),
+            "threads": torch.get_num_threads(),
+            "float32_modes": modes,
+            "weights_digest": self.work.weights_digest,
+        }
+        return facts, state.changes(self._modes, modes)
+
+
+def _check_inputs(raw: list[Inputs], known: reference.Reference | None) -> None:
+    if known is None:
+        return
+    for inputs, digest in zip(raw, known.inputs, strict=False):
+        if seeds.digest(tensor_leaves((inputs.args, inputs.kwargs))) != digest:
+            raise NotReproducible(
+                "the model's inputs differ from process to process under the same seed: "
+                "draw them from torch's, numpy's or Python's global generator"
+            )
+
+
+def _check_weights(work: CaseWork, known: reference.Reference | None) -> None:
+    ours = work.weights_digest
+    if known is not None and ours is not None and ours != known.weights:
+        raise NotReproducible(
+            "the model's weights differ from process to process under the same seed: "
+            "draw them from torch's, numpy's or Python's global generator"
+        )
