@@ -71,6 +71,21 @@ class CaseJob:
     settings: Settings
 
 
+@dataclass(frozen=True)
+class ProfileJob:
+    """Profile one case."""
+
+    case: CaseJob
+    warmup: int
+    """Inferences before the profiled ones."""
+    calls: int
+    """Profiled inferences."""
+    lines: bool
+    """Mark operators with the source line they come from, where the session can."""
+    trace: str
+    """The file for the trace."""
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -79,8 +94,9 @@ JOBS: dict[str, type] = {
     "sample": CaseJob,
     "memory": CaseJob,
     "infer": CaseJob,
+    "profile": ProfileJob,
 }
-Job = PlanJob | InventoryJob | CaseJob
+Job = PlanJob | InventoryJob | CaseJob | ProfileJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:

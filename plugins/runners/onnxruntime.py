@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import harness
 
+from . import onnx_profile
 from .onnx_export import export, input_names
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ def _session(work: harness.Work, record_nodes: bool = False) -> Any:
     options.log_severity_level = 3
     if record_nodes:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    elif work.profiling:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(work.dir / "profile")
     chosen = _providers(work.options, work.device)
     # The CUDA provider computes float32 in TF32 unless told otherwise.
     cuda = {
@@ -207,6 +211,9 @@ class OnnxSession(harness.Session):
     def weights_bytes(self) -> int | None:
         folder = Path(self._work.dir)
         return sum(f.stat().st_size for f in folder.iterdir() if f.name.startswith(FILE))
+
+    def profile(self, asked: harness.Profiling) -> harness.Recording:
+        return onnx_profile.profile(self._session, asked)
 
     def close(self) -> None:
         self._session = None
