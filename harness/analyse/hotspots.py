@@ -160,6 +160,7 @@ def totals(found: Recording, plain_us: list[float]) -> Totals:
     of_kernels = [k for k in kernels or () if k.kind == KERNEL]
     return Totals(
         wall_ms=each_ms(wall_us),
+        walls_ms=[us / 1000 for us in found.wall_us],
         plain_ms=sum(plain_us) / 1000 / max(1, len(plain_us)),
         cpu_ms=each_ms(sum(o.self_cpu_us for o in found.operators)),
         inside_share=found.inside_us / wall_us if wall_us else 0.0,

@@ -22,6 +22,9 @@ from harness.report import profile as shown
 from harness.store import traces
 from harness.store.folder import results_folder
 
+UNEVEN = 1.5
+"""From this ratio of the longest to the shortest profiled inference on a reader is warned."""
+
 
 @click.command("profile", short_help="Find the hot operators of one case, and write a trace for Perfetto.")
 @options.case
@@ -111,6 +114,11 @@ def _report(case: OneCase, found: ProfileResult, given: dict[str, Any], trace: P
     notes = list(found.recording.notes)
     if not found.recording.operators:
         notes.append("no operator was seen: the work of this runner is not torch's, or there is none")
+    walls = found.recording.wall_us
+    if max(walls) > UNEVEN * min(walls):
+        notes.append(
+            "the profiled inferences took unequally long, so shares are rough: try more with --calls"
+        )
     if given["group"] == hotspots.SOURCE:
         notes.append(_about_lines(found))
     if given["sort"] is not None and spots.sort != given["sort"]:

@@ -139,6 +139,8 @@ class Totals:
     """Where the time of one inference goes; ms, a mean over the profiled ones."""
 
     wall_ms: float
+    walls_ms: list[float]
+    """Each profiled inference: where they differ much, shares are rough."""
     plain_ms: float
     """With the profiler off, in the same process: what profiling costs shows in the difference."""
     cpu_ms: float

@@ -127,7 +127,7 @@ def _side(rows: Sequence[HotSpot], side: str, own: _Value, whole: _Value) -> lis
         values = [value(r) for r in rows]
         if any(v is not None for v in values):
             columns.append(_Column(title, _aligned(values)))
-    if len(columns) == 2 and columns[0].texts[:-1] == columns[1].texts[:-1]:
+    if len(columns) == 2 and all(whole(r) in (None, own(r)) for r in rows):
         return columns[:1]  # nothing calls anything: the second would repeat the first
     return columns
 
@@ -191,7 +191,7 @@ def _where(report: ProfileReport) -> list[str]:
     rest = max(0.0, 1.0 - sum(share for share, _, _ in host))
     host.append((rest, rest * found.wall_ms, "Python and dispatch"))
     lines = [
-        f"wall time {significant(found.wall_ms)} ms with the profiler, "
+        f"wall time {significant(found.wall_ms)} ms{_range(found.walls_ms)} with the profiler, "
         f"{significant(found.plain_ms)} ms without (in this one process: no measurement)"
     ]
     entries: list[tuple[str, float | None, float, str]] = [
@@ -217,6 +217,12 @@ def _where(report: ProfileReport) -> list[str]:
             f"{significant(found.device_ms)} ms, of which kernels {significant(found.kernel_ms)} ms"
         )
     return lines
+
+
+def _range(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return ""
+    return f" ({significant(min(values))} to {significant(max(values))})"
 
 
 def _many(count: float, word: str, one: str, more: str) -> str:

@@ -93,6 +93,7 @@ def test_without_device_times_a_wish_for_them_falls_back():
 def test_where_the_time_goes():
     found = totals(ON_CPU, [30_000.0, 34_000.0])
     assert found.wall_ms == pytest.approx(0.05)
+    assert found.walls_ms == pytest.approx([0.06, 0.04])
     assert found.plain_ms == pytest.approx(32)
     assert found.cpu_ms == pytest.approx(0.04)
     assert found.inside_share == pytest.approx(0.8)
