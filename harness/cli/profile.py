@@ -23,7 +23,9 @@ from harness.store import traces
 from harness.store.folder import results_folder
 
 UNEVEN = 1.5
-"""From this ratio of the longest to the shortest profiled inference on a reader is warned."""
+"""From this ratio of the longest to the shortest profiled inference on a reader is warned,"""
+MANY = 10
+"""unless there are so many that a single slow one does little."""
 
 
 @click.command("profile", short_help="Find the hot operators of one case, and write a trace for Perfetto.")
@@ -115,7 +117,7 @@ def _report(case: OneCase, found: ProfileResult, given: dict[str, Any], trace: P
     if not found.recording.operators:
         notes.append("no operator was seen: the work of this runner is not torch's, or there is none")
     walls = found.recording.wall_us
-    if max(walls) > UNEVEN * min(walls):
+    if len(walls) < MANY and max(walls) > UNEVEN * min(walls):
         notes.append(
             "the profiled inferences took unequally long, so shares are rough: try more with --calls"
         )

@@ -6,6 +6,7 @@ Any profiler that tells when operators began and ended can be brought into this 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,14 +101,22 @@ def recording(
         lines: whether spans of the kind `line` were recorded.
         notes: what a reader should know about these numbers.
     """
-    inside = [s for s in spans if any(w.start_us <= s.start_us < w.end_us for w in windows)]
+    windows = sorted(windows, key=lambda w: w.start_us)
+    starts = [w.start_us for w in windows]
+
+    def within(moment_us: float) -> bool:
+        k = bisect_right(starts, moment_us) - 1
+        return k >= 0 and moment_us < windows[k].end_us
+
+    inside = [s for s in spans if within(s.start_us)]
     ordered, parents = nested([*inside, *(replace(w, kind=OTHER) for w in windows)])
     owners = [_nearest(k, ordered, parents, (OPERATOR, DISPATCH)) for k in range(len(ordered))]
     self_us = [s.length_us for s in ordered]
     for k, owner in enumerate(owners):
         if owner is not None and ordered[k].kind in (OPERATOR, DISPATCH):
             self_us[owner] -= ordered[k].length_us
-    events = None if device is None else [d for d in device if _within(d, windows)]
+    # By its middle: the clocks of host and device agree to some microseconds only.
+    events = None if device is None else [d for d in device if within((d.start_us + d.end_us) / 2)]
     operators = _operators(ordered, parents, self_us)
     if events is not None:
         operators += _orphans(events, ordered)
@@ -214,12 +223,6 @@ def _kernels(events: list[DeviceSpan]) -> list[DeviceTime]:
 
 def _of_kernels(events: list[DeviceSpan]) -> list[DeviceSpan]:
     return [e for e in events if e.kind == "kernel"]
-
-
-def _within(event: DeviceSpan, windows: Sequence[Span]) -> bool:
-    """By its middle: the clocks of host and device agree to some microseconds only."""
-    middle = (event.start_us + event.end_us) / 2
-    return any(w.start_us <= middle <= w.end_us for w in windows)
 
 
 def union_us(intervals: Iterable[tuple[float, float]]) -> float:

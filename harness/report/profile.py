@@ -30,8 +30,7 @@ def table(report: ProfileReport, title: str, width: int = 0, colour: bool = Fals
     def paint(text: str, code: str) -> str:
         return f"{code}{text}{_OFF}" if colour else text
 
-    columns = _columns(report)
-    head, *lines = _grid(columns, width)
+    head, *lines = _grid(_fitting(_columns(report), width), width)
     count = len(report.rows)
     below = [paint(line, _DIM) for line in lines[count:]]
     wrong = report.verification is not None and not report.verification.passed
@@ -156,6 +155,21 @@ def _percent(tenths: int) -> str:
 
 def _count(value: float) -> str:
     return f"{value:.0f}" if math.isclose(value, round(value), abs_tol=1e-9) else f"{value:.1f}"
+
+
+def _fitting(columns: list[_Column], width: int) -> list[_Column]:
+    """The columns for a terminal of `width`: a narrow one does without total times."""
+    while width and sum(_least(c) for c in columns) + 3 * (len(columns) - 1) > width:
+        totals = [c for c in columns if c.title.startswith("total")]
+        if not totals:
+            break
+        columns = [c for c in columns if c is not totals[-1]]
+    return columns
+
+
+def _least(column: _Column) -> int:
+    widest = max(len(column.title), *(len(safe(t)) for t in column.texts))
+    return min(widest, _LEAST) if column.shrinks else widest
 
 
 def _grid(columns: list[_Column], width: int) -> list[str]:

@@ -47,6 +47,7 @@ class Other(harness.Session):
     """A runtime that is not torch, with a profiler of its own."""
 
     def __init__(self, work):
+        self._profiling = work.profiling
         self._weights = [p.detach().numpy() for p in work.module.parameters()]
         self._ones = torch.ones(512, 512).numpy()
 
@@ -59,6 +60,9 @@ class Other(harness.Session):
 
     def leaves(self, raw):
         return [torch.from_numpy(raw)]
+
+    def facts(self):
+        return {"profiling": self._profiling}
 
     def profile(self, asked):
         windows, spans = [], []
@@ -240,6 +244,15 @@ def test_a_runtime_brings_its_own_profiler(harness_command, net):
     assert [(r["name"], r["calls"], r["self_cpu_ms"]) for r in report["rows"]] == [("Everything", 1, 0.45)]
     assert report["totals"]["inside_share"] == 0.5
     assert len(trace["traceEvents"]) == 5
+
+
+def test_a_session_is_made_for_profiling_in_this_command_alone(harness_command, net):
+    report, _ = profile(harness_command, *net, "-r", "other")
+    assert report["facts"]["profiling"] is True
+    done = harness_command("infer", *net, "-r", "other", "--format", "json")
+    assert json.loads(done.out)["inference"]["facts"]["profiling"] is False
+    done = harness_command("run", *net, "-r", "other", "--passes", 1)
+    assert done.record(runner="other")["facts"]["profiling"] is False
 
 
 def test_a_runner_of_which_nothing_is_seen_is_told_as_such(harness_command, net):

@@ -90,6 +90,14 @@ def test_a_row_fits_into_a_narrow_terminal_and_only_names_are_cut(build):
     assert "…" not in table(report(build, on_gpu()), TITLE, width=70)
 
 
+def test_a_terminal_too_narrow_for_all_columns_does_without_total_times(build):
+    made = report(build, on_gpu())
+    assert table(made, TITLE).count("total") == 2
+    narrow = table(made, TITLE, width=85)
+    assert "total CPU ms" not in narrow and "total device ms" in narrow
+    assert table(made, TITLE, width=60).count("total") == 0
+
+
 def test_colour_is_for_terminals(build):
     made = report(build, on_gpu())
     assert "\x1b[" not in table(made, TITLE)
