@@ -121,8 +121,8 @@ def _report(case: OneCase, found: ProfileResult, given: dict[str, Any], trace: P
         notes.append(
             "the profiled inferences took unequally long, so shares are rough: try more with --calls"
         )
-    if given["group"] == hotspots.SOURCE:
-        notes.append(_about_lines(found))
+    if given["group"] == hotspots.SOURCE and not found.recording.lines:
+        notes.append("under this runner the source lines of the model are not known: try --group operator")
     if given["sort"] is not None and spots.sort != given["sort"]:
         notes.append(f"sorted by {spots.sort}: this runner's profiler tells no device time")
     return ProfileReport(
@@ -145,15 +145,6 @@ def _report(case: OneCase, found: ProfileResult, given: dict[str, Any], trace: P
         warnings=[*case.warnings, *found.warnings],
         notes=notes,
     )
-
-
-def _about_lines(found: ProfileResult) -> str:
-    if not found.recording.lines:
-        return (
-            "source lines are known where the model's own Python runs in every call, which it does not "
-            "under this runner: try --group operator"
-        )
-    return "marking lines costs time in every call of a torch function, so these times are longer than others"
 
 
 def _on_terminal(given: dict[str, Any]) -> bool:

@@ -36,6 +36,10 @@ _RUNTIME = re.compile(
 _COPY = re.compile(r"Memcpy ([A-Z])to([A-Z])")
 _SIDES = {"H": "host", "D": "device"}
 _NO_WORK = re.compile(r"(Context|Stream|Event) Sync|Stream Wait Event")
+_NO_DEVICE = (
+    "torch's profiler saw nothing of the device (is CUPTI installed and allowed?): times are the host's"
+)
+_PRICE = "marking lines costs time in every call of a torch function: more of it is Python than otherwise"
 _TORCHSCRIPT, _USER = 2, 7
 """Numbers of at::RecordScope."""
 
@@ -84,7 +88,18 @@ def profile_torch(asked: Profiling, modules: dict[str, torch.nn.Module] | None =
         elif not event.is_async:
             span = _span(event, texts)
             (windows if span.name == CALL else spans).append(span)
-    return recording(windows, spans, device if asked.device.type == "cuda" else None, modules is not None)
+    on_device = asked.device.type != "cpu"
+    return recording(
+        windows,
+        spans,
+        # An inference without a kernel is unheard of: then the tracing library did not work.
+        device if on_device and device else None,
+        lines=modules is not None,
+        notes=[
+            *([_PRICE] if modules is not None else []),
+            *([_NO_DEVICE] if on_device and not device else []),
+        ],
+    )
 
 
 def _span(event: Any, texts: dict[str, str]) -> Span:

@@ -12,20 +12,26 @@ from typing import Any
 
 import harness
 
+from .onnx_lines import NodeLines
+
 RUN = "model_run"
 """What ONNX Runtime calls one run of the graph."""
 _EXECUTOR = "SequentialExecutor::Execute"
 _DISPATCH = {RUN: "ONNX Runtime around the graph", _EXECUTOR: "ONNX Runtime between nodes"}
 _KERNEL_TIME = re.compile(r"_kernel_time$")
+_FUSED = "ONNX Runtime fuses and adds nodes: a fused one counts for one of its lines, an added one for none"
 _NO_DEVICE = (
     "this onnxruntime's profiler tells nothing of the device: times are the host's, which hands the work over"
 )
 
 
-def profile(session: Any, asked: harness.Profiling) -> harness.Recording:
+def profile(session: Any, model: Path, asked: harness.Profiling) -> harness.Recording:
     """A recording of `asked.calls` inferences of a session that was made with profiling enabled.
 
     It has recorded every run since it was made; the last ones are those asked for.
+
+    Args:
+        model: the exported file, which knows the source lines of its nodes.
     """
     begun_ns = session.get_profiling_start_time_ns()
     moments: list[tuple[float, float]] = []
@@ -37,10 +43,15 @@ def profile(session: Any, asked: harness.Profiling) -> harness.Recording:
     events = json.loads(file.read_text("utf-8"))
     file.unlink()
     windows, spans, device = read(events, moments)
+    notes = []
+    if asked.lines:
+        notes.append(_FUSED)
+        spans = list(_with_lines(spans, NodeLines(model)))
     harness.write_trace(asked.trace, [*windows, *spans], device, asked.about)
     on_device = asked.device.type != "cpu"
-    notes = [_NO_DEVICE] if on_device and not device else []
-    return harness.recording(windows, spans, device if device and on_device else None, notes=notes)
+    notes += [_NO_DEVICE] if on_device and not device else []
+    known = device if device and on_device else None
+    return harness.recording(windows, spans, known, lines=asked.lines, notes=notes)
 
 
 def read(
@@ -97,6 +108,15 @@ def _spans(event: dict[str, Any]) -> Iterator[harness.Span]:
             shapes=_shapes(args.get("input_type_shape", ())),
             args={"node": _KERNEL_TIME.sub("", name), **kept},
         )
+
+
+def _with_lines(spans: list[harness.Span], lines: NodeLines) -> Iterator[harness.Span]:
+    """Each node inside a span for its source line."""
+    for span in spans:
+        found = lines.find(span.args["node"], span.name) if "node" in span.args else None
+        if found:
+            yield replace(span, name=found[0], text=found[1], kind="line", shapes="", launched=(), args={})
+        yield span
 
 
 def _shapes(inputs: Iterable[dict[str, list[int]]]) -> str:

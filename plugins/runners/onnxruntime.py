@@ -213,7 +213,7 @@ class OnnxSession(harness.Session):
         return sum(f.stat().st_size for f in folder.iterdir() if f.name.startswith(FILE))
 
     def profile(self, asked: harness.Profiling) -> harness.Recording:
-        return onnx_profile.profile(self._session, asked)
+        return onnx_profile.profile(self._session, self._work.dir / FILE, asked)
 
     def close(self) -> None:
         self._session = None

@@ -233,6 +233,17 @@ def test_a_model_of_torch_s_own_modules_has_their_names_for_lines(harness_comman
     }
 
 
+def test_lines_of_an_exported_model_are_those_its_nodes_came_from(harness_command, net):
+    report, trace = profile(harness_command, *net, "-r", "onnxruntime", "--group", "source")
+    lines = NET.splitlines()
+    known = [r for r in report["rows"] if r["name"] != "(line unknown)"]
+    assert {r["text"] for r in known} >= {"hidden = self.first(x)", "return self.last(hidden)"}
+    for row in known:
+        assert lines[int(row["name"].removeprefix("net.py:")) - 1].strip() == row["text"]
+    check_adds_up(report)
+    check_trace(trace, 2)
+
+
 def test_where_lines_are_not_known_it_says_so(harness_command, net):
     report, _ = profile(harness_command, *net, "-r", "other", "--group", "source")
     assert [r["name"] for r in report["rows"]] == ["(line unknown)"]
@@ -244,13 +255,10 @@ def test_a_runtime_brings_its_own_profiler(harness_command, net):
     assert [(r["name"], r["calls"], r["self_cpu_ms"]) for r in report["rows"]] == [("Everything", 1, 0.45)]
     assert report["totals"]["inside_share"] == 0.5
     assert len(trace["traceEvents"]) == 5
+    assert report["facts"]["profiling"] is True
 
 
 def test_a_session_is_made_for_profiling_in_this_command_alone(harness_command, net):
-    report, _ = profile(harness_command, *net, "-r", "other")
-    assert report["facts"]["profiling"] is True
-    done = harness_command("infer", *net, "-r", "other", "--format", "json")
-    assert json.loads(done.out)["inference"]["facts"]["profiling"] is False
     done = harness_command("run", *net, "-r", "other", "--passes", 1)
     assert done.record(runner="other")["facts"]["profiling"] is False
 
