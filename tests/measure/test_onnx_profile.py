@@ -2,8 +2,9 @@
 
 import json
 
-import harness
 from harness_plugins.runners import onnx_profile
+
+import harness
 
 
 def event(cat, name, ts, dur, **args):
