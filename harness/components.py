@@ -230,6 +230,12 @@ class Session:
         """What really ran: JSON-compatible, read after the last call."""
         return {}
 
+    def problems(self) -> list[str]:
+        """What did not run as asked (a graph break, a node that fell back to another provider), one
+        sentence each with its place and cause; read after the last call. `harness check` shows them.
+        """
+        return []
+
     def events(self) -> int:
         """How often this session has compiled, recompiled or tuned so far. A change while calls are
         timed fails the sample.

@@ -71,6 +71,15 @@ class CaseJob:
     settings: Settings
 
 
+@dataclass(frozen=True)
+class CheckJob:
+    """Find out whether a case really runs."""
+
+    case: CaseJob
+    other_batches: list[int] = field(default_factory=list)
+    """Batch sizes to call the loaded case with as well."""
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -79,8 +88,9 @@ JOBS: dict[str, type] = {
     "sample": CaseJob,
     "memory": CaseJob,
     "infer": CaseJob,
+    "check": CheckJob,
 }
-Job = PlanJob | InventoryJob | CaseJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:

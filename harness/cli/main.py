@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Measure a model under several configurations, verified and isolated.",
     "report": "Show stored runs as a table, Markdown, JSON or CSV.",
     "infer": "Run one inference: shapes, types, error against the reference, memory.",
+    "check": "Does a model really run under a runner? Graph breaks, recompilations, fallbacks.",
     "list": "List models, runners, precisions, reporters and suites.",
 }
 """Every subcommand with its help line, so that `--help` imports none of them."""

@@ -19,6 +19,7 @@ _DOING = {
     "load": "loading",
     "verify": "verifying",
     "measure": "measuring",
+    "other batch sizes": "trying other batch sizes",
 }
 _OWN_FAILURES = ("failed", "unsupported", "out_of_memory")
 """What a child can say of itself; everything else is found out by its parent."""

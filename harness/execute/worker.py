@@ -36,6 +36,7 @@ _TASKS = {
     "sample": ("harness.measure.sample", "take"),
     "memory": ("harness.measure.memory", "take"),
     "infer": ("harness.measure.infer", "take"),
+    "check": ("harness.measure.check", "take"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
 

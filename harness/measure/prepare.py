@@ -91,10 +91,14 @@ class CaseWork:
             )
         return module.eval()
 
-    def raw_inputs(self, number: int) -> Inputs:
-        """One of the numbered sets of inputs: the same in every process of the run."""
+    def raw_inputs(self, number: int, batch_size: int | None = None) -> Inputs:
+        """One of the numbered sets of inputs: the same in every process of the run.
+
+        Args:
+            batch_size: another one than the case's.
+        """
         with seeds.drawing(self.seed, f"inputs {number}"):
-            inputs = self.model.inputs(self.params, self.case.batch_size)
+            inputs = self.model.inputs(self.params, batch_size or self.case.batch_size)
         if not isinstance(inputs, Inputs):
             raise TypeError(
                 f"{self.case.model}.inputs() must return harness.Inputs, not {type(inputs).__name__}"

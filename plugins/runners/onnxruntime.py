@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import harness
 
 from .onnx_export import export, input_names
+from .onnx_graph import fallbacks, graph_facts
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +70,7 @@ class OnnxRuntime(harness.Runner):
 
     def build(self, work: harness.Work) -> None:
         export(work.module, work.inputs, work.dir / FILE)
-        (work.dir / FACTS).write_text(json.dumps(_nodes(work)))
+        (work.dir / FACTS).write_text(json.dumps(graph_facts(work, open_session)))
 
     def load(self, work: harness.Work) -> harness.Session:
         return OnnxSession(work)
@@ -80,7 +80,8 @@ def _providers(options: Any, device: harness.Device) -> tuple[str, ...]:
     return options.providers or _DEFAULT_PROVIDERS[device.type]
 
 
-def _session(work: harness.Work, record_nodes: bool = False) -> Any:
+def open_session(work: harness.Work, change: Callable[[Any], None] = lambda options: None) -> Any:
+    """A session on the case's file; `change` may set more of its options."""
     import onnxruntime as ort
 
     levels = ort.GraphOptimizationLevel
@@ -94,8 +95,7 @@ def _session(work: harness.Work, record_nodes: bool = False) -> Any:
         "disabled": levels.ORT_DISABLE_ALL,
     }[work.options.graph_optimization_level]
     options.log_severity_level = 3
-    if record_nodes:
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    change(options)
     chosen = _providers(work.options, work.device)
     # The CUDA provider computes float32 in TF32 unless told otherwise.
     cuda = {
@@ -113,28 +113,12 @@ def _session(work: harness.Work, record_nodes: bool = False) -> Any:
     return session
 
 
-def _nodes(work: harness.Work) -> dict[str, Any]:
-    """Which provider each node got, before fusion. In the build's process: recording has a price."""
-    session = _session(work, record_nodes=True)
-    try:
-        assigned = session.get_provider_graph_assignment_info()
-    except (AttributeError, RuntimeError) as error:
-        return {"nodes_unknown": str(error)[:200]}
-    nodes: Counter[str] = Counter()
-    operators: Counter[str] = Counter()
-    for subgraph in assigned:
-        for node in subgraph.get_nodes():
-            nodes[subgraph.ep_name] += 1
-            operators[node.op_type] += 1
-    return {"nodes": dict(nodes), "operators": dict(operators.most_common())}
-
-
 class OnnxSession(harness.Session):
     """One session; inputs and outputs are mapped by position, since the exporter renames them."""
 
     def __init__(self, work: harness.Work) -> None:
         self._work = work
-        self._session = _session(work)
+        self._session = open_session(work)
         wanted = {i.name for i in self._session.get_inputs()}
         names = input_names(work.inputs)
         self._inputs = [(name, k) for k, name in enumerate(names) if name in wanted]
@@ -203,6 +187,9 @@ class OnnxSession(harness.Session):
             "graph_optimization_level": self._work.options.graph_optimization_level,
             **json.loads(file.read_text()),
         }
+
+    def problems(self) -> list[str]:
+        return fallbacks(self.facts(), _providers(self._work.options, self._work.device)[0])
 
     def weights_bytes(self) -> int | None:
         folder = Path(self._work.dir)
