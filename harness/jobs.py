@@ -69,6 +69,8 @@ class CaseJob:
     """The case's own compiler cache."""
     replicate: int
     settings: Settings
+    file: str | None = None
+    """A file that was exported, to be loaded in place of what the runner would build."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,17 @@ class CheckJob:
     """Batch sizes to call the loaded case with as well."""
 
 
+@dataclass(frozen=True)
+class ExportJob:
+    """Write a case's model to a file."""
+
+    case: CaseJob
+    target: str
+    dynamic: bool
+    smallest_batch: int
+    largest_batch: int
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -89,8 +102,10 @@ JOBS: dict[str, type] = {
     "memory": CaseJob,
     "infer": CaseJob,
     "check": CheckJob,
+    "export": ExportJob,
+    "verify": CaseJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:

@@ -18,7 +18,7 @@ from harness.report.numbers import safe, seconds, significant
 
 
 @click.command("check", short_help="Does a model really run under a runner? Graph breaks, fallbacks.")
-@options.case
+@options.case()
 @click.option(
     "--other-batches",
     metavar="N,...",

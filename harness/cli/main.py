@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "Show stored runs as a table, Markdown, JSON or CSV.",
     "infer": "Run one inference: shapes, types, error against the reference, memory.",
     "check": "Does a model really run under a runner? Graph breaks, recompilations, fallbacks.",
+    "export": "Export a model to a file, verified at several batch sizes.",
     "list": "List models, runners, precisions, reporters and suites.",
 }
 """Every subcommand with its help line, so that `--help` imports none of them."""

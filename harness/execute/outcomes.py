@@ -19,6 +19,7 @@ _DOING = {
     "load": "loading",
     "verify": "verifying",
     "measure": "measuring",
+    "export": "exporting",
     "other batch sizes": "trying other batch sizes",
 }
 _OWN_FAILURES = ("failed", "unsupported", "out_of_memory")

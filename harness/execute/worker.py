@@ -37,6 +37,8 @@ _TASKS = {
     "memory": ("harness.measure.memory", "take"),
     "infer": ("harness.measure.infer", "take"),
     "check": ("harness.measure.check", "take"),
+    "export": ("harness.measure.export", "write"),
+    "verify": ("harness.measure.export", "verify"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
 

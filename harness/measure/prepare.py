@@ -34,6 +34,7 @@ class CaseWork:
 
         self.case = case
         self.profiling = profiling
+        self.file = Path(job.file) if job.file else None
         self.seed = job.seed
         self.model: Model = component("model", case.model)
         self.runner: Runner = component("runner", case.runner)

@@ -98,6 +98,7 @@ class _Planner:
                 case.threads,
             )
             unsupported, emulated = _verdict(runner.component, precision.component, combination)
+            unsupported = unsupported or self._no_way(runner.component, precision.component)
         tolerance, source = self._tolerance(model.component, precision.component)
         estimate = 3 * (_EMULATED_S if emulated else _PASS_S) + _ONCE_S
         return PlannedCase(
@@ -123,6 +124,16 @@ class _Planner:
             tolerance, source = own, "model"
         chosen = self.job.settings.tolerance
         return (chosen, "option") if chosen is not None else (tolerance, source)
+
+    def _no_way(self, runner: Runner, precision: Precision) -> str | None:
+        """Why nobody can bring a model to a precision without a general way to it, if so."""
+        general = precision.how != "quantised" or type(precision).prepare is not Precision.prepare
+        if general or precision.name in runner.recipes:
+            return None
+        runners = [p.component for p in self.catalogue.of_kind("runner")]
+        others = [r.name for r in runners if isinstance(r, Runner) and precision.name in r.recipes]
+        what = f": try -r {others[0]}" if others else ""
+        return f"{runner.name} has no way to {precision.name}{what}"
 
     # -- baselines --------------------------------------------------------------------------------
 

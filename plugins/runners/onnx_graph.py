@@ -80,6 +80,30 @@ def _operators(path: Path) -> Counter[str]:
     return Counter(node.op_type for node in model.graph.node)
 
 
+def file_facts(path: Path) -> dict[str, Any]:
+    """What stands in an ONNX file: opset, inputs and outputs with open axes by name, operators."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    return {
+        "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
+        "ir_version": model.ir_version,
+        "producer": f"{model.producer_name} {model.producer_version}".strip(),
+        "inputs": {value.name: _shape(value) for value in model.graph.input},
+        "outputs": {value.name: _shape(value) for value in model.graph.output},
+        "operators": dict(Counter(node.op_type for node in model.graph.node).most_common()),
+    }
+
+
+def _shape(value: Any) -> str:
+    """`float32[batch, 512]`."""
+    import onnx
+
+    tensor = value.type.tensor_type
+    axes = ", ".join(str(axis.dim_param or axis.dim_value) for axis in tensor.shape.dim)
+    return f"{onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)}[{axes}]"
+
+
 def fallbacks(facts: dict[str, Any], wanted: str) -> list[str]:
     """A sentence for each provider that runs nodes although another one was asked for first."""
     nodes: dict[str, int] = facts.get("nodes", {})

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import harness
 
 from .onnx_export import export, input_names
-from .onnx_graph import fallbacks, graph_facts
+from .onnx_graph import fallbacks, file_facts, graph_facts
+from .onnx_quantise import quantise_dynamic
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,8 @@ class OnnxRuntime(harness.Runner):
     name = "onnxruntime"
     summary = "ONNX Runtime on a model exported at the case's batch size"
     ready_estimate_s = 3.5
+
+    recipes = {"int8-dynamic": quantise_dynamic}
 
     @dataclass(frozen=True)
     class Params:
@@ -51,6 +54,8 @@ class OnnxRuntime(harness.Runner):
             return f"ONNX has no autocast: try -p fp32, or {other}"
         if device.type == "cpu" and precision.dtype == "bfloat16":
             return "its CPU provider has no bfloat16 kernels: try -p fp32, or -r eager -p bf16-true"
+        if precision.name in self.recipes and device.type != "cpu":
+            return f"only its CPU provider has kernels for {precision.name}: try -d cpu"
         if device.type not in _DEFAULT_PROVIDERS:
             return f"no provider is known for {device.type}: try -d cpu"
         import onnxruntime
@@ -70,7 +75,21 @@ class OnnxRuntime(harness.Runner):
 
     def build(self, work: harness.Work) -> None:
         export(work.module, work.inputs, work.dir / FILE)
+        self._quantise(work, work.dir / FILE)
         (work.dir / FACTS).write_text(json.dumps(graph_facts(work, open_session)))
+
+    def _quantise(self, work: harness.Work, path: Path) -> None:
+        recipe = self.recipes.get(work.case.precision)
+        if recipe is not None:
+            recipe(path)
+
+    def export(self, work: harness.Work, target: Path, options: harness.ExportOptions) -> harness.Exported:
+        import onnx
+
+        said = export(work.module, work.inputs, target, work.case.batch_size, options)
+        self._quantise(work, target)
+        onnx.checker.check_model(target, full_check=True)
+        return harness.Exported(file_facts(target), said)
 
     def load(self, work: harness.Work) -> harness.Session:
         return OnnxSession(work)
@@ -104,7 +123,7 @@ def open_session(work: harness.Work, change: Callable[[Any], None] = lambda opti
     }
     settings = [cuda if p == "CUDAExecutionProvider" else {} for p in chosen]
     session = ort.InferenceSession(
-        str(work.dir / FILE), options, providers=list(chosen), provider_options=settings
+        str(work.file or work.dir / FILE), options, providers=list(chosen), provider_options=settings
     )
     # Asked for CUDA without having it, it prints a warning and runs on the CPU.
     missing = set(chosen) - set(session.get_providers())
@@ -180,20 +199,21 @@ class OnnxSession(harness.Session):
 
         options = self._session.get_session_options()
         file = Path(self._work.dir) / FACTS
+        built = json.loads(file.read_text()) if file.is_file() else {}  # none of a file that was exported
         return {
             "providers": self._session.get_providers(),
             "onnxruntime": onnxruntime.__version__,
             "intra_op_threads": options.intra_op_num_threads,
             "graph_optimization_level": self._work.options.graph_optimization_level,
-            **json.loads(file.read_text()),
+            **built,
         }
 
     def problems(self) -> list[str]:
         return fallbacks(self.facts(), _providers(self._work.options, self._work.device)[0])
 
     def weights_bytes(self) -> int | None:
-        folder = Path(self._work.dir)
-        return sum(f.stat().st_size for f in folder.iterdir() if f.name.startswith(FILE))
+        file = self._work.file or Path(self._work.dir) / FILE
+        return sum(f.stat().st_size for f in file.parent.iterdir() if f.name.startswith(file.name))
 
     def close(self) -> None:
         self._session = None
