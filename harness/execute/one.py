@@ -132,7 +132,7 @@ def one_case(request: OneRequest, tell: Callable[[str], None]) -> Iterator[OneCa
     with Interrupts() as interrupts:
         try:
             with launcher(interrupts) as zygotes:
-                interrupts.on_second = zygotes.close
+                interrupts.on_second = zygotes.kill
                 yield _planned(request, zygotes, tell)
         except Interrupted:
             if interrupts.received == signal.SIGINT:

@@ -11,7 +11,7 @@ from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.specs import Spec
 from harness.components import Combination, Device, Model, Precision, Provided, Runner
-from harness.errors import PluginError, UsageError
+from harness.errors import UsageError
 from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
 from harness.plan.points import Points
@@ -191,10 +191,11 @@ def _verdict(runner: Runner, precision: Precision, combination: Combination) -> 
 
 
 def _items(model: Model, params: Any, batch_size: int) -> int:
+    """What one call processes; 0 where the model cannot say, which its replicates will."""
     try:
-        return int(model.items(params, batch_size))
-    except Exception as error:
-        raise PluginError(f"model {model.name}: items() failed: {describe(error)}") from error
+        return max(0, int(model.items(params, batch_size)))
+    except Exception:
+        return 0
 
 
 def _label(provided: Provided, params: Any) -> str:

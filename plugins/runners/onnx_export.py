@@ -94,12 +94,11 @@ def export(
                 verbose=False,
                 **more,
             )
-        except Exception as error:
-            if not dynamic:
-                raise
-            raise harness.Unsupported(
-                f"the exporter cannot keep the batch size open ({_cause(error)}): try --static"
-            ) from error
+        except torch.onnx.errors.OnnxExporterError as error:
+            if dynamic:
+                text = f"the exporter cannot keep the batch size open ({_cause(error)}): try --static"
+                raise harness.Unsupported(text) from error
+            raise harness.Unsupported(f"the ONNX exporter cannot take it ({_cause(error)})") from error
         assert program is not None
         program.save(str(path))
     if dynamic:
