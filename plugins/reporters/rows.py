@@ -163,7 +163,8 @@ def wide(report: harness.Report) -> str | None:
     if not halves or max(halves) < WIDE:
         return None
     more = 2 * report.run.settings.passes
-    return f"intervals of up to ±{numbers.percent(max(halves))}: more passes narrow them (--passes {more})"
+    how = "more than ±100 %" if max(halves) > 1 else f"up to ±{numbers.percent(max(halves))}"
+    return f"intervals of {how}: more passes narrow them (--passes {more})"
 
 
 _IN_NOTES = ("emulated", "no steady state", "the tolerance was set")
