@@ -193,6 +193,8 @@ class Work(Protocol):
     """True where the session is to be profiled and not timed: a runner may switch on what it needs."""
     dir: Path
     """A folder of the case's own: what `build` writes there, `load` finds in every replicate."""
+    file: Path | None
+    """A file that `export` wrote: `load` takes it in place of what `build` would have made."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -206,6 +208,26 @@ class Work(Protocol):
     def inputs(self) -> Inputs:
         """Example inputs of the case, on the device, in the case's precision."""
         ...
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How `Runner.export` is to write a model."""
+
+    dynamic: bool = True
+    """Whether the batch size may change; otherwise it is fixed at the example's."""
+    smallest_batch: int = 1
+    largest_batch: int = 256
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `Runner.export` wrote."""
+
+    facts: dict[str, Any]
+    """JSON-compatible: version of the format, operators, inputs and outputs, ..."""
+    warnings: list[str] = field(default_factory=list)
+    """What the exporter had to say, each in one line."""
 
 
 @dataclass(frozen=True)
@@ -249,6 +271,12 @@ class Session:
     def facts(self) -> dict[str, Any]:
         """What really ran: JSON-compatible, read after the last call."""
         return {}
+
+    def problems(self) -> list[str]:
+        """What did not run as asked (a graph break, a node that fell back to another provider), one
+        sentence each with its place and cause; read after the last call. `harness check` shows them.
+        """
+        return []
 
     def events(self) -> int:
         """How often this session has compiled, recompiled or tuned so far. A change while calls are
@@ -295,6 +323,15 @@ class Runner(Component):
 
     def build(self, work: Work) -> None:
         """Makes the files of a case in `work.dir`, once; every replicate loads them. Optional."""
+
+    def export(self, work: Work, target: Path, options: ExportOptions) -> Exported:
+        """Writes the case's model to `target`, for others to run; `load` must be able to take it
+        (`work.file`) at every batch size in the range. Optional; for `harness export`.
+
+        Raises:
+            Unsupported: this runner writes no files, or cannot write this model.
+        """
+        raise Unsupported(f"runner {self.name} exports nothing")
 
     def load(self, work: Work) -> Session:
         """A session for the case, ready for its first call."""

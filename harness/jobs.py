@@ -69,6 +69,28 @@ class CaseJob:
     """The case's own compiler cache."""
     replicate: int
     settings: Settings
+    file: str | None = None
+    """A file that was exported, to be loaded in place of what the runner would build."""
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """Find out whether a case really runs."""
+
+    case: CaseJob
+    other_batches: list[int] = field(default_factory=list)
+    """Batch sizes to call the loaded case with as well."""
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """Write a case's model to a file."""
+
+    case: CaseJob
+    target: str
+    dynamic: bool
+    smallest_batch: int
+    largest_batch: int
 
 
 @dataclass(frozen=True)
@@ -94,9 +116,12 @@ JOBS: dict[str, type] = {
     "sample": CaseJob,
     "memory": CaseJob,
     "infer": CaseJob,
+    "check": CheckJob,
+    "export": ExportJob,
+    "verify": CaseJob,
     "profile": ProfileJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | ProfileJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:

@@ -208,7 +208,7 @@ class _Analysed:
             memory_mib=memory.memory if memory else None,
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
-            warnings=self._all_warnings(verifications == []),
+            warnings=self._all_warnings(speedup, baseline),
             is_baseline=planned.baseline_id == planned.id,
         )
 
@@ -220,7 +220,7 @@ class _Analysed:
         done = [s for s in self.samples if s.facts]
         return {**facts, **(done[-1].facts if done else {})}
 
-    def _all_warnings(self, unverified: bool) -> list[str]:
+    def _all_warnings(self, speedup: Speedup | None, baseline: _Analysed | None) -> list[str]:
         planned = self.planned
         found: dict[str, None] = {}
         if planned.emulated:
@@ -229,11 +229,13 @@ class _Analysed:
             found[f"the tolerance was set to {planned.tolerance:g} by an option"] = None
         for reference in self.run.references:
             if planned.id in reference.cases:
-                if reference.status != OK:
+                if reference.status != OK and self.values:
                     found[f"not verified, no reference: {reference.reason}"] = None
                 found.update(dict.fromkeys(reference.warnings))
         for sample in self.samples:
             found.update(dict.fromkeys(sample.warnings))
+        if speedup is not None and baseline is not None and baseline.status()[0] != OK:
+            found[f"its speed-up is counted from a baseline that is {baseline.status()[0]}"] = None
         memory = self.run.memory.get(planned.id)
         if memory is not None and memory.status != OK:
             found[f"memory not measured: {memory.reason}"] = None

@@ -131,6 +131,8 @@ def problem_with(component: Any, kind: str) -> str | None:
     name = getattr(component, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return f"{label}.name must be lower case letters, digits, '.', '_' or '-', not {name!r}"
+    if name == "all":
+        return f"{label}.name must not be 'all', which stands for every name"
     if not all(isinstance(a, str) and _NAME.fullmatch(a) for a in component.aliases):
         return f"{label}.aliases must be such names too"
     summary = getattr(component, "summary", None)

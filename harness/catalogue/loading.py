@@ -25,7 +25,7 @@ import pluggy
 from harness import hookspecs
 from harness.catalogue.suggest import suggestion
 from harness.components import Origin, Problem
-from harness.errors import PluginError
+from harness.errors import PluginError, UsageError
 
 GROUP = "harness"
 BUILTINS = (
@@ -50,6 +50,9 @@ class PluginRequest:
     @classmethod
     def from_options(cls, texts: Iterable[str]) -> PluginRequest:
         """Splits the option's texts; `no:NAME` blocks, anything else loads."""
+        texts = list(texts)
+        if any(not t.removeprefix("no:").strip() for t in texts):
+            raise UsageError("--plugin is empty", "give a module, a file ending in .py, or no:NAME")
         extra = [t for t in texts if not t.startswith("no:")]
         blocked = [t[3:] for t in texts if t.startswith("no:")]
         return cls(tuple(_absolute(t) for t in extra), tuple(blocked))
@@ -190,7 +193,10 @@ def _guarded(loaded: Loaded, origin: Origin, importer: Any) -> None:
 
 def describe(error: BaseException) -> str:
     """An exception in one line, with the file and line that raised it where that helps."""
-    text = " ".join(str(error).split())[:300]
+    try:
+        text = " ".join(str(error).partition("Exception raised from")[0].split())[:300]
+    except Exception:
+        text = "its message cannot be read"
     if isinstance(error, SyntaxError) and error.filename:
         return f"SyntaxError: {error.msg} ({Path(error.filename).name}, line {error.lineno})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -52,7 +52,7 @@ def parse(text: str, kind: str) -> Spec:
     head, colon, tail = text.partition(":")
     head = head.strip()
     if not head:
-        raise UsageError(f"empty {kind} name in {text!r}")
+        raise UsageError(f"empty {kind} name in {text!r}", f"`harness list {kind}s` shows those there are")
     if "=" in head:
         raise UsageError(
             f"{text!r} is a parameter and no {kind}", f"parameters follow a colon: NAME:{head},key=value"

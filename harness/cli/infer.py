@@ -17,7 +17,7 @@ from harness.report.verdict import verdict
 
 
 @click.command("infer", short_help="Run one inference: shapes, types, error against the reference, memory.")
-@options.case
+@options.case()
 @options.text_or_json
 @options.plugins
 @click.pass_context

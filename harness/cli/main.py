@@ -17,6 +17,8 @@ COMMANDS = {
     "run": "Measure a model under several configurations, verified and isolated.",
     "report": "Show stored runs as a table, Markdown, JSON or CSV.",
     "infer": "Run one inference: shapes, types, error against the reference, memory.",
+    "check": "Does a model really run under a runner? Graph breaks, recompilations, fallbacks.",
+    "export": "Export a model to a file, verified at several batch sizes.",
     "profile": "Find the hot operators of one case, and write a trace for Perfetto.",
     "list": "List models, runners, precisions, reporters and suites.",
 }
@@ -90,6 +92,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit code of a command line; errors are printed as one line and a hint."""
+    _open_streams()
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
         code = harness.main(arguments, prog_name="harness", standalone_mode=False)
@@ -119,6 +122,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         text = f"a fault of the harness: {type(error).__name__}: {error}"
         return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
+
+
+def _open_streams() -> None:
+    """Where the caller has closed a standard stream, what is written to it goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open to the end of the process
 
 
 def _say(message: str, hint: str | None, code: ExitCode, verbose: bool) -> ExitCode:

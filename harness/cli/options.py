@@ -99,38 +99,48 @@ def output(function: F) -> F:
     )(function)
 
 
-def case(function: F) -> F:
-    """The options of a command that looks at one case; each axis takes one value."""
-    function = click.option(
-        "--timeout",
-        type=click.FloatRange(min=0.1),
-        default=600.0,
-        show_default=True,
-        metavar="S",
-        help="Seconds for one process, loading included.",
-    )(function)
-    function = click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="For weights and inputs.",
-    )(function)
-    for names, metavar, _ in reversed(_AXES):
-        axis = names[-1].lstrip("-").replace("-", "_")
-        text = _ONE[axis]
-        default = registry.defaults()["single"].get(axis)
-        if default is not None:
-            text += f" ({default} by default)"
-        function = click.option(*names, metavar=metavar, help=f"{text}.")(function)
-    return function
+def case(**defaults: str) -> Callable[[F], F]:
+    """The options of a command that looks at one case; each axis takes one value.
+
+    Args:
+        defaults: axis -> what help says stands for it, where that is not the registry's.
+    """
+    known = {**registry.defaults()["single"], **defaults}
+
+    def decorate(function: F) -> F:
+        function = click.option(
+            "--timeout",
+            type=click.FloatRange(min=0.1),
+            default=600.0,
+            show_default=True,
+            metavar="S",
+            help="Seconds for one process, loading included.",
+        )(function)
+        function = click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="For weights and inputs.",
+        )(function)
+        for names, metavar, _ in reversed(_AXES):
+            axis = names[-1].lstrip("-").replace("-", "_")
+            text = _ONE[axis] + (f" ({known[axis]} by default)" if axis in known else "")
+            function = click.option(*names, metavar=metavar, help=f"{text}.")(function)
+        return function
+
+    return decorate
 
 
 def text_or_json(function: F) -> F:
     """--format and --output of a command whose result is no report."""
-    function = click.option(
+    return click.option(
         "-o", "--output", metavar="FILE", help="Write to a file instead of the standard output."
-    )(function)
+    )(text_or_json_only(function))
+
+
+def text_or_json_only(function: F) -> F:
+    """--format of a command whose --output is something else."""
     return click.option(
         "-f",
         "--format",

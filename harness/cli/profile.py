@@ -29,7 +29,7 @@ MANY = 10
 
 
 @click.command("profile", short_help="Find the hot operators of one case, and write a trace for Perfetto.")
-@options.case
+@options.case()
 @click.option(
     "--warmup",
     type=click.IntRange(min=0),

@@ -60,6 +60,8 @@ def command(
     """
     folder = Folder(results_folder(results))
     if listing:
+        if runs:
+            raise UsageError("--list shows every run and takes none", f"`harness report {runs[0]}` shows one")
         _list(folder)
         return ExitCode.FINE
     plugins = PluginRequest.from_options(options.plugin_texts(ctx, plugin))

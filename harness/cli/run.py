@@ -19,7 +19,7 @@ from harness.catalogue.specs import parse
 from harness.cli import options
 from harness.cli.display import LiveDisplay, PlainDisplay
 from harness.cli.show import in_order, message, reporter, show, show_details
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.observers import Observers
 from harness.execute.run import (
     RunRequest,
@@ -105,7 +105,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     folder = Folder(results_folder(given["results"]))
     form = reporter(given["format_"], request.plugins)
     with Interrupts() as interrupts, launcher(interrupts) as zygotes:
-        interrupts.on_second = zygotes.close
+        interrupts.on_second = zygotes.kill
         try:
             plan = make_plan(request, zygotes, Scenario())
         except Interrupted:
@@ -113,13 +113,21 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         for text in (*plan.warnings, *plan.notes, *zygotes.notes):
             message(text)
         zygotes.notes.clear()
+        if not plan.cases:
+            raise UsageError("no case is left", "everything the suite names is excluded by it")
         if given["plan_only"]:
             _show_plan(plan, request)
             return ExitCode.FINE
         header = start_header(request, plan, Scenario())
         observers = Observers(plan.plugins, request.plugins, message)
         with _Display(observers, header) as display:
-            run = measure(header, request, zygotes, folder, display, display.on_event)
+            try:
+                run = measure(header, request, zygotes, folder, display, display.on_event)
+            except HarnessError:
+                # The disk is full, say: what is known is shown, if it can be kept nowhere.
+                if display.run is not None and display.run.samples:
+                    show(in_order(analyse(display.run)), form, None)
+                raise
         for text in zygotes.notes:
             message(text)
     report = analyse(run)
@@ -196,7 +204,7 @@ class _Display:
         self._screen = LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
         self._observers = observers
         self._header = header
-        self._run: StoredRun | None = None
+        self.run: StoredRun | None = None
 
     def __enter__(self) -> _Display:
         self._screen.__enter__()
@@ -206,7 +214,7 @@ class _Display:
         self._screen.__exit__(*_)
 
     def on_event(self, run: StoredRun, event: Any) -> None:
-        self._run = self._screen.run = run
+        self.run = self._screen.run = run
         if isinstance(event, RunStarted):
             self._screen.run_begins(run)
             ids = [c.id for c in event.plan.cases]
@@ -220,9 +228,9 @@ class _Display:
 
     def case_finished(self, planned: PlannedCase) -> None:
         self._screen.case_finished(planned)
-        assert self._run is not None
-        record = record_of(self._run, planned.id)
-        self._observers.tell("harness_case_finished", run=analyse(self._run).run, record=record)
+        assert self.run is not None
+        record = record_of(self.run, planned.id)
+        self._observers.tell("harness_case_finished", run=analyse(self.run).run, record=record)
 
 
 def _show_plan(plan: Plan, request: RunRequest) -> None:

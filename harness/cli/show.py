@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from harness.catalogue import Catalogue, PluginRequest, load
+from harness.catalogue.loading import describe
 from harness.catalogue.specs import parse
 from harness.components import Reporter
 from harness.errors import HarnessError, PluginError, StoreError, UnknownName
@@ -55,8 +56,10 @@ def show(report: Report, form: Reporter, output: str | None) -> None:
             text = form.render(report)
     except HarnessError:
         raise
-    except Exception as error:
-        raise PluginError(f"reporter {form.name} failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"reporter {form.name} failed: {describe(error)}") from error
+    if not isinstance(text, (str, bytes)):
+        raise PluginError(f"reporter {form.name} failed: render() returned {type(text).__name__}, not text")
     write(text, output, colour=to_terminal)
 
 

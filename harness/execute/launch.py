@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -52,6 +53,14 @@ class Launcher:
         for zygote in self._lanes.values():
             zygote.close()
         self._lanes.clear()
+
+    def kill(self) -> None:
+        """Ends everything at once, without waiting for anything: safe inside a signal handler, where
+        the interrupted code may hold any lock.
+        """
+        for zygote in list(self._lanes.values()):
+            zygote.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, lanes: int) -> None:
         """Starts zygotes for the first lanes, to import side by side, and waits for the first of them.
@@ -125,6 +134,8 @@ class Launcher:
             zygote.note = None
         if alive and zygote.threads == 1:
             return True
+        if self.interrupts:
+            return False
         self.notes.append(
             f"preload of runner {name} is left out: it "
             + (f"leaves {zygote.threads} threads" if alive else "ends the process")

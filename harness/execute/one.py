@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from harness.catalogue.loading import PluginRequest
@@ -53,8 +54,12 @@ class OneCase:
         self.zygotes = zygotes
         self._references: dict[int, str] = {}
 
-    def job(self, planned: PlannedCase | None = None) -> CaseJob:
-        """The job of this case, or of the same at another batch size, with the reference made so far."""
+    def job(self, planned: PlannedCase | None = None, file: Path | None = None) -> CaseJob:
+        """The job of this case, or of the same at another batch size, with the reference made so far.
+
+        Args:
+            file: an exported file to load in place of what the runner would build.
+        """
         planned = planned or self.planned
         folder = self.zygotes.folder
         return CaseJob(
@@ -66,6 +71,7 @@ class OneCase:
             cache=str(folder / "caches" / planned.id),
             replicate=0,
             settings=self.request.settings,
+            file=str(file) if file else None,
         )
 
     def at_batch(self, batch_size: int) -> PlannedCase:
@@ -126,7 +132,7 @@ def one_case(request: OneRequest, tell: Callable[[str], None]) -> Iterator[OneCa
     with Interrupts() as interrupts:
         try:
             with launcher(interrupts) as zygotes:
-                interrupts.on_second = zygotes.close
+                interrupts.on_second = zygotes.kill
                 yield _planned(request, zygotes, tell)
         except Interrupted:
             if interrupts.received == signal.SIGINT:

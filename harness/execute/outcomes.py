@@ -19,6 +19,8 @@ _DOING = {
     "load": "loading",
     "verify": "verifying",
     "measure": "measuring",
+    "export": "exporting",
+    "other batch sizes": "trying other batch sizes",
     "profile": "profiling",
 }
 _OWN_FAILURES = ("failed", "unsupported", "out_of_memory")

@@ -72,9 +72,11 @@ def make_plan(request: RunRequest, zygotes: Launcher, scenario: Scenario) -> Pla
         end = ending(outcome, PLAN_TIMEOUT_S)
         if end.status == "interrupted":
             raise Interrupted
+        named = ", ".join(request.plugins.extra)
+        hint = f"the code of a plugin may do that: {named}" if named else None
         raise as_error(
             outcome.messages.get("failure"),
-            NothingMeasured(f"planning failed: {end.reason}", detail=end.detail),
+            NothingMeasured(f"planning failed: {end.reason}", hint, end.detail),
         )
     return plan
 
@@ -136,7 +138,9 @@ def measure(
         except Interrupted:
             write(sweep.ended())
     except HarnessError as error:
-        write(Ended(now(), "failed", error.message))
+        run.add(Ended(now(), "failed", error.message))
+        with contextlib.suppress(HarnessError):  # a full disk may take no more
+            write(Ended(now(), "failed", error.message))
         raise
     finally:
         writer.close()

@@ -7,10 +7,11 @@ import sysconfig
 import time
 import traceback
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.catalogue.loading import describe
+from harness.catalogue.loading import BUILTINS, describe
 from harness.errors import HarnessError, Unsupported
 from harness.jobs import (
     BuildResult,
@@ -36,6 +37,9 @@ _TASKS = {
     "sample": ("harness.measure.sample", "take"),
     "memory": ("harness.measure.memory", "take"),
     "infer": ("harness.measure.infer", "take"),
+    "check": ("harness.measure.check", "take"),
+    "export": ("harness.measure.export", "write"),
+    "verify": ("harness.measure.export", "verify"),
     "profile": ("harness.measure.profile", "take"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
@@ -47,7 +51,7 @@ def main(job_file: str, fd: int) -> int:
     try:
         kind, job = decode_job(Path(job_file).read_bytes())
         _do(kind, job, channel)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # KeyboardInterrupt and whatever else code may raise, too
         channel.send("failure", failure_of(error))
         return 1
     return 0
@@ -103,8 +107,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _where(error: BaseException) -> str:
     """The last line of the user's own code the error came through, as ` (net.py:12)`, or nothing."""
     paths = sysconfig.get_paths()
-    others = (str(Path(__file__).parent.parent), paths["stdlib"], paths["purelib"], "<")
+    core = Path(__file__).parent.parent
+    others = [str(core), paths["stdlib"], paths["purelib"], "<"]
+    box = find_spec(BUILTINS[0])
+    if box is not None and box.origin is not None:
+        others.append(str(Path(box.origin).parent.parent))
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(others) and "site-packages" not in frame.filename:
+        if not frame.filename.startswith(tuple(others)) and "site-packages" not in frame.filename:
             return f" ({Path(frame.filename).name}:{frame.lineno})"
     return ""

@@ -33,6 +33,8 @@ def resolve(text: str) -> Device:
         raise UsageError(f"{text!r} is no device", "devices are cpu, cuda, cuda:1, ...")
     kind, index = match[1], int(match[2] or 0)
     if kind == "cpu":
+        if index:
+            raise UsageError(f"{text!r} is no device", "there is one cpu; --threads says how much of it")
         return Device("cpu", 0, frozenset(_cpu_features()), machine.cpu_name())
     try:
         torch.device(kind)

@@ -44,11 +44,14 @@ class LoadedCase:
 
     def __init__(self, work: CaseWork, job: CaseJob, sets: int | None = None) -> None:
         self.work = work
+        if int(work.model.items(work.params, work.case.batch_size)) < 1:
+            raise ValueError(f"{work.case.model}.items() must be at least 1")
         self._planned = job.planned
         self._known = reference.read(job.reference)
         count = sets or calls_needed(work.case.batch_size)
         self.raw = [work.raw_inputs(k) for k in range(count)]
-        _check_inputs(self.raw, self._known)
+        self._digests = [_digest(inputs) for inputs in self.raw]
+        _check_inputs(self._digests, self._known)
         self.synchronise = devices.synchroniser(work.device)
         stateful = type(work.model).reset is not Model.reset
         self.reset = work.reset if stateful else None
@@ -118,18 +121,36 @@ class LoadedCase:
             "float32_modes": modes,
             "weights_digest": self.work.weights_digest,
         }
-        return facts, state.changes(self._modes, modes)
+        return facts, [*state.changes(self._modes, modes), *self._oddities(facts["threads"])]
 
-
-def _check_inputs(raw: list[Inputs], known: reference.Reference | None) -> None:
-    if known is None:
-        return
-    for inputs, digest in zip(raw, known.inputs, strict=False):
-        if seeds.digest(tensor_leaves((inputs.args, inputs.kwargs))) != digest:
-            raise NotReproducible(
-                "the model's inputs differ from process to process under the same seed: "
-                "draw them from torch's, numpy's or Python's global generator"
+    def _oddities(self, threads: int) -> list[str]:
+        """What a reader should know of a model that does more than compute."""
+        found = []
+        if threads != self.work.threads:
+            found.append(
+                f"the model or runner changed the number of threads: {self.work.threads} -> {threads}"
             )
+        if [_digest(inputs) for inputs in self.raw] != self._digests:
+            found.append("the model changes its inputs in place: later calls saw other ones")
+        size = self.work.case.batch_size
+        shapes = [tuple(t.shape) for t in tensor_leaves((self.raw[0].args, self.raw[0].kwargs))]
+        if shapes and not any(shape[:1] == (size,) for shape in shapes):
+            found.append(
+                f"no input has the batch size {size} as its first axis: throughput counts it all the same"
+            )
+        return found
+
+
+def _digest(inputs: Inputs) -> str:
+    return seeds.digest(tensor_leaves((inputs.args, inputs.kwargs)))
+
+
+def _check_inputs(digests: list[str], known: reference.Reference | None) -> None:
+    if known is not None and any(a != b for a, b in zip(digests, known.inputs, strict=False)):
+        raise NotReproducible(
+            "the model's inputs differ from process to process under the same seed: "
+            "draw them from torch's, numpy's or Python's global generator"
+        )
 
 
 def _check_weights(work: CaseWork, known: reference.Reference | None) -> None:

@@ -34,6 +34,7 @@ class CaseWork:
 
         self.case = case
         self.profiling = profiling
+        self.file = Path(job.file) if job.file else None
         self.seed = job.seed
         self.model: Model = component("model", case.model)
         self.runner: Runner = component("runner", case.runner)
@@ -91,10 +92,14 @@ class CaseWork:
             )
         return module.eval()
 
-    def raw_inputs(self, number: int) -> Inputs:
-        """One of the numbered sets of inputs: the same in every process of the run."""
+    def raw_inputs(self, number: int, batch_size: int | None = None) -> Inputs:
+        """One of the numbered sets of inputs: the same in every process of the run.
+
+        Args:
+            batch_size: another one than the case's.
+        """
         with seeds.drawing(self.seed, f"inputs {number}"):
-            inputs = self.model.inputs(self.params, self.case.batch_size)
+            inputs = self.model.inputs(self.params, batch_size or self.case.batch_size)
         if not isinstance(inputs, Inputs):
             raise TypeError(
                 f"{self.case.model}.inputs() must return harness.Inputs, not {type(inputs).__name__}"

@@ -49,6 +49,12 @@ class _Leaf:
     nonfinite: int
     spread: float
     """rms(r - m) / rms(r)."""
+    compared: int
+    """Values that the reference itself has: neither NaN nor Inf."""
+    unknown: int
+    """Values that it has not."""
+    constant: bool
+    """The reference is the same for every input."""
 
 
 def verify(
@@ -57,7 +63,7 @@ def verify(
     batch_size: int,
     tolerance: float,
     precision: str = "float64",
-) -> tuple[Verification, list[str]]:
+) -> tuple[Verification | None, list[str]]:
     """Holds the outputs of some calls against the references of the same calls.
 
     Args:
@@ -68,7 +74,8 @@ def verify(
         precision: what the reference was computed in.
 
     Returns:
-        the verification, and warnings about how much it can tell.
+        the verification (None if there is nothing in any output that could be compared), and warnings
+        about how much it can tell.
     """
     calls = len(outputs)
 
@@ -99,11 +106,19 @@ def verify(
             continue
         leaf = _compare(ys, rs, batch_size)
         leaves.append(leaf)
+        if leaf.unknown:
+            warnings.append(f"output {position}: the reference itself has {leaf.unknown} NaN or Inf")
         if leaf.spread < TINY_SPREAD:
             warnings.append(
                 f"output {position} hardly answers to its input: its spread over the batch is "
                 f"{leaf.spread:.1g} of its size"
             )
+    if leaves and not any(leaf.compared for leaf in leaves):
+        if any(leaf.unknown for leaf in leaves):
+            return failed("the reference is NaN or Inf everywhere")
+        return None, ["not verified: every output is empty"]
+    if leaves and all(leaf.constant for leaf in leaves):
+        warnings.append("no output answers to its input: the reference is the same for all of them")
     return _combine(leaves, tolerance, calls, precision), warnings
 
 
@@ -180,6 +195,9 @@ def _compare(ys: Leaves, rs: Leaves, batch_size: int) -> _Leaf:
         nonfinite=nonfinite,
         # A constant output (a position table, say) is right if it is equal; nothing to warn of.
         spread=spread / size if varies else 1.0,
+        compared=int(known.sum()),
+        unknown=int((~known).sum()),
+        constant=not varies,
     )
 
 

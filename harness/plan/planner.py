@@ -11,7 +11,7 @@ from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.specs import Spec
 from harness.components import Combination, Device, Model, Precision, Provided, Runner
-from harness.errors import PluginError, UsageError
+from harness.errors import UsageError
 from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
 from harness.plan.points import Points
@@ -98,6 +98,7 @@ class _Planner:
                 case.threads,
             )
             unsupported, emulated = _verdict(runner.component, precision.component, combination)
+            unsupported = unsupported or self._no_way(runner.component, precision.component)
         tolerance, source = self._tolerance(model.component, precision.component)
         estimate = 3 * (_EMULATED_S if emulated else _PASS_S) + _ONCE_S
         return PlannedCase(
@@ -123,6 +124,16 @@ class _Planner:
             tolerance, source = own, "model"
         chosen = self.job.settings.tolerance
         return (chosen, "option") if chosen is not None else (tolerance, source)
+
+    def _no_way(self, runner: Runner, precision: Precision) -> str | None:
+        """Why nobody can bring a model to a precision without a general way to it, if so."""
+        general = precision.how != "quantised" or type(precision).prepare is not Precision.prepare
+        if general or precision.name in runner.recipes:
+            return None
+        runners = [p.component for p in self.catalogue.of_kind("runner")]
+        others = [r.name for r in runners if isinstance(r, Runner) and precision.name in r.recipes]
+        what = f": try -r {others[0]}" if others else ""
+        return f"{runner.name} has no way to {precision.name}{what}"
 
     # -- baselines --------------------------------------------------------------------------------
 
@@ -180,10 +191,11 @@ def _verdict(runner: Runner, precision: Precision, combination: Combination) -> 
 
 
 def _items(model: Model, params: Any, batch_size: int) -> int:
+    """What one call processes; 0 where the model cannot say, which its replicates will."""
     try:
-        return int(model.items(params, batch_size))
-    except Exception as error:
-        raise PluginError(f"model {model.name}: items() failed: {describe(error)}") from error
+        return max(0, int(model.items(params, batch_size)))
+    except Exception:
+        return 0
 
 
 def _label(provided: Provided, params: Any) -> str:

@@ -43,6 +43,9 @@ class Points:
             "threads": list(matrix.threads) or [self._default_threads],
         }
         values["device"] = [self._canonical_device(d) for d in values["device"]]
+        for count in values["threads"]:
+            if count > self._default_threads:
+                self._note(f"{count} threads on {self._default_threads} usable cores wait for one another")
         device = self.device(values["device"][0])
         for kind in ("model", "runner", "precision"):
             values[kind] = [s for text in values[kind] for s in self._specs(kind, text, device)]

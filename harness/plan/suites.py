@@ -39,7 +39,7 @@ def find(text: str) -> Suite:
     path = Path(text)
     if path.suffix == ".toml" or path.exists():
         try:
-            return parse(path.stem, path.read_text("utf-8"), where=text)
+            return parse(path.stem, path.read_text("utf-8-sig"), where=text)
         except OSError as error:
             raise UsageError(f"suite {text}: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
@@ -56,7 +56,7 @@ def parse(name: str, text: str, where: str | None = None) -> Suite:
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, and not the only one
-        raise UsageError(f"{where}: {error}") from error
+        raise UsageError(f"{where}: {error}", "a suite is a TOML file with [[matrix]] tables") from error
     _known(data, ("summary", "matrix"), where)
     summary = data.get("summary", "")
     if not isinstance(summary, str):

@@ -114,6 +114,8 @@ def _check_present(report: Report, axis: str, value: Any) -> None:
     """A value that no case of the run has is a slip of the hand, and no reason for an empty table."""
     if not report.records or any(_has(record, axis, value) for record in report.records):
         return
+    if axis == "precision":
+        value = _precision_names().get(str(value), value)
     names = [record.label.get(axis, str(getattr(record.case, axis))) for record in report.records]
     there = list(dict.fromkeys(names))
     raise UsageError(
@@ -158,7 +160,12 @@ def with_baseline(run: StoredRun, selector: str) -> Report:
             found = matching[0].id if matching else None
         cases.append(replace(planned, baseline_id=found))
     if wanted and not any(c.baseline_id for c in cases):
-        raise UsageError(f"no case of this run matches the baseline {selector}")
+        there = dict.fromkeys(
+            f"runner={r.label['runner']},precision={r.case.precision}" for r in first.records
+        )
+        raise UsageError(
+            f"no case of this run matches the baseline {selector}", f"it has {'; '.join(list(there)[:8])}"
+        )
     changed = replace(run.header, plan=replace(plan, cases=cases))
     return analyse(replace(run, header=changed))
 

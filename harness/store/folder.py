@@ -49,7 +49,8 @@ class Folder:
         """Ids of the runs here, the oldest first."""
         if not self.benchmarks.is_dir():
             return []
-        return sorted(p.name[: -len(runfile.SUFFIX)] for p in self.benchmarks.glob("*" + runfile.SUFFIX))
+        files = (p for p in self.benchmarks.glob("*" + runfile.SUFFIX) if p.is_file())
+        return sorted(p.name[: -len(runfile.SUFFIX)] for p in files)
 
     def find(self, text: str) -> Path:
         """The file that a run id, the end or start of one, `latest` or a path stands for.
@@ -112,6 +113,12 @@ def read_report_file(path: Path) -> Report:
         raise StoreError(f"{path} is no report: {error}") from error
 
 
+def raw_run(path: Path) -> bool:
+    """Whether a file begins as a run file does."""
+    with open(path, "rb") as file:
+        return file.read(64).startswith(b'{"event":"run"')
+
+
 def write_whole(path: Path, data: str | bytes) -> None:
     """Writes a file so that readers see the old one or the new one, never half.
 
@@ -121,6 +128,10 @@ def write_whole(path: Path, data: str | bytes) -> None:
     raw = data.encode() if isinstance(data, str) else data
     if not path.name:
         raise StoreError("the name of the file to write is empty")
+    if path.is_dir():
+        raise StoreError(f"cannot write {path}: it is a folder")
+    if path.suffix == runfile.SUFFIX and path.is_file() and raw_run(path):
+        raise StoreError(f"{path} is a run file: its measurements would be lost", "choose another name")
     path = path.resolve() if path.is_symlink() and path.is_file() else path
     if path.exists() and not path.is_file():
         # /dev/stdout or a pipe: something to write into, and never to be replaced by a file.

@@ -107,6 +107,8 @@ def read(path: Path) -> StoredRun:
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
     whole, _, torn = data.rpartition(b"\n")
     lines = whole.split(b"\n") if whole else []
+    if torn and not lines:
+        raise StoreError(f"{path} holds no run: it is torn in its first line")
     header = _header(lines, path)
     run = StoredRun(header)
     for number, line in enumerate(lines[1:], start=2):

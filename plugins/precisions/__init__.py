@@ -1,4 +1,4 @@
-"""The precisions in the box: full, TF32, autocast, and weights and inputs cast."""
+"""The precisions in the box: full, TF32, autocast, weights and inputs cast, and int8."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import harness
 
 from .floats import Bf16Amp, Bf16True, Fp16Amp, Fp16True, Fp32, Tf32
+from .int8 import Int8Dynamic
 
 
 @harness.hookimpl
@@ -17,3 +18,4 @@ def harness_precisions() -> Iterable[harness.Precision]:
     yield Bf16Amp()
     yield Fp16True()
     yield Bf16True()
+    yield Int8Dynamic()

@@ -102,8 +102,9 @@ def note(record: harness.Record) -> str:
     parts: list[str] = []
     found = record.verification
     if record.status == "incorrect":
-        limit = f": limit {numbers.small(found.tolerance)}" if found else ""
-        parts.append(f"incorrect{limit}")
+        over = found is not None and found.error is not None and found.error > found.tolerance
+        why = f"limit {numbers.small(found.tolerance)}" if found and over else record.reason
+        parts.append(f"incorrect: {why}")
     elif record.status != "ok":
         parts.append(f"{record.status}: {record.reason}")
     if record.best:
@@ -113,6 +114,9 @@ def note(record: harness.Record) -> str:
     breaks = record.facts.get("graph_breaks")
     if isinstance(breaks, int) and breaks:
         parts.append(f"{breaks} graph break{'s' * (breaks != 1)}")
+    again = record.facts.get("recompiles")
+    if isinstance(again, int) and again:
+        parts.append(f"{again} recompilation{'s' * (again != 1)}")
     if record.warm_up == "no steady state":
         parts.append("no steady state")
     if any(w.startswith("the tolerance was set") for w in record.warnings):
@@ -159,7 +163,8 @@ def wide(report: harness.Report) -> str | None:
     if not halves or max(halves) < WIDE:
         return None
     more = 2 * report.run.settings.passes
-    return f"intervals of up to ±{numbers.percent(max(halves))}: more passes narrow them (--passes {more})"
+    how = "more than ±100 %" if max(halves) > 1 else f"up to ±{numbers.percent(max(halves))}"
+    return f"intervals of {how}: more passes narrow them (--passes {more})"
 
 
 _IN_NOTES = ("emulated", "no steady state", "the tolerance was set")

@@ -8,6 +8,11 @@ from typing import Any, Literal
 
 import harness
 
+from .dynamo import Listener, recompilations, stage_seconds
+
+MOST = 5
+"""So many graph breaks and recompilations are told one by one."""
+
 
 class Compile(harness.Runner):
     """Compiles the whole module. A module of which nothing is captured is unsupported, since what
@@ -52,6 +57,7 @@ class Compile(harness.Runner):
         torch._dynamo.config.suppress_errors = False
         torch._dynamo.config.fail_on_recompile_limit_hit = True
         torch._inductor.config.freezing = options.freezing
+        listener = Listener().start()
         # Generated C++ kernels then show in a profile; in a timed case they stay as users have them.
         torch._inductor.config.cpp.enable_kernel_profile = work.profiling
         compiled = torch.compile(
@@ -60,14 +66,15 @@ class Compile(harness.Runner):
             fullgraph=options.fullgraph,
             dynamic=options.dynamic,
         )
-        return CompiledSession(work, compiled)
+        return CompiledSession(work, compiled, listener)
 
 
 class CompiledSession(harness.TorchSession):
     """Checks after the first call that something was compiled, and counts what happens later."""
 
-    def __init__(self, work: harness.Work, compiled: Any) -> None:
+    def __init__(self, work: harness.Work, compiled: Any, listener: Listener) -> None:
         super().__init__(work, compiled)
+        self._listener = listener
         self._unchecked = self._run
         self._run = self._first
 
@@ -75,7 +82,7 @@ class CompiledSession(harness.TorchSession):
         """The first, untimed call; later ones go straight through."""
         output = self._unchecked(feed)
         if not _graphs():
-            breaks = _reasons("graph_break")
+            breaks = self._breaks()
             why = f" ({breaks[0]})" if breaks else " (dynamo captured no part of it)"
             raise harness.Unsupported(f"nothing was compiled{why}: try -r eager")
         self._run = self._unchecked
@@ -90,35 +97,42 @@ class CompiledSession(harness.TorchSession):
     def facts(self) -> dict[str, Any]:
         from torch._dynamo.utils import counters
 
-        graphs, frames = _graphs(), counters["frames"]
-        breaks = _reasons("graph_break")
+        frames = counters["frames"]
+        causes = recompilations()
         return {
             "backend": "inductor",
-            "graphs": graphs,
-            "graph_breaks": sum(counters["graph_break"].values()),
-            "graph_break_reasons": breaks[:5],
+            "graphs": _graphs(),
+            # The counter knows nothing of a branch on a tensor's value, the commonest break of all.
+            "graph_breaks": max(len(self._listener.breaks), len(counters["graph_break"])),
+            "graph_break_reasons": self._breaks()[:MOST],
             "operators_captured": int(counters["stats"]["calls_captured"]),
             "frames_compiled": int(frames["ok"]),
             "frames_total": int(frames["total"]),
-            "recompiles": _recompiles(),
+            "recompiles": len(causes),
+            "recompile_reasons": causes[:MOST],
             "cache_hits": int(counters["inductor"]["fxgraph_cache_hit"]),
             "cache_misses": int(counters["inductor"]["fxgraph_cache_miss"]),
             "cudagraph_skips": int(counters["inductor"]["cudagraph_skips"]),
+            "compile_s": stage_seconds(),
         }
+
+    def problems(self) -> list[str]:
+        facts = self.facts()
+        found = [f"graph break at {text}" for text in facts["graph_break_reasons"]]
+        found += [f"recompiled: {text}" for text in facts["recompile_reasons"]]
+        if facts["cudagraph_skips"]:
+            found.append(f"CUDA graphs were skipped {facts['cudagraph_skips']} times")
+        return found
+
+    def _breaks(self) -> list[str]:
+        """Where and why dynamo gave up; the reasons alone where torch does not log the places."""
+        return self._listener.breaks or _reasons("graph_break")
 
 
 def _graphs() -> int:
     from torch._dynamo.utils import counters
 
     return int(counters["stats"]["unique_graphs"])
-
-
-def _recompiles() -> int:
-    """How many compilations were not the first of their piece of code."""
-    from torch._dynamo.utils import get_compilation_metrics
-
-    places = [(m.co_filename, m.co_firstlineno, m.co_name) for m in get_compilation_metrics()]
-    return len(places) - len(set(places))
 
 
 def _reasons(counter: str) -> list[str]:

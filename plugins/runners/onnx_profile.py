@@ -25,6 +25,13 @@ _NO_DEVICE = (
 )
 
 
+def instrument(work: harness.Work, options: Any) -> None:
+    """Switches the profiler on in the options of a session that is to be profiled, and in no other."""
+    if work.profiling:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(work.dir / "profile")
+
+
 def profile(session: Any, model: Path, asked: harness.Profiling) -> harness.Recording:
     """A recording of `asked.calls` inferences of a session that was made with profiling enabled.
 

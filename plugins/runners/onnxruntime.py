@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,8 @@ import harness
 
 from . import onnx_profile
 from .onnx_export import export, input_names
+from .onnx_graph import fallbacks, file_facts, graph_facts
+from .onnx_quantise import quantise_dynamic
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +33,8 @@ class OnnxRuntime(harness.Runner):
     name = "onnxruntime"
     summary = "ONNX Runtime on a model exported at the case's batch size"
     ready_estimate_s = 3.5
+
+    recipes = {"int8-dynamic": quantise_dynamic}
 
     @dataclass(frozen=True)
     class Params:
@@ -52,6 +56,8 @@ class OnnxRuntime(harness.Runner):
             return f"ONNX has no autocast: try -p fp32, or {other}"
         if device.type == "cpu" and precision.dtype == "bfloat16":
             return "its CPU provider has no bfloat16 kernels: try -p fp32, or -r eager -p bf16-true"
+        if precision.name in self.recipes and device.type != "cpu":
+            return f"only its CPU provider has kernels for {precision.name}: try -d cpu"
         if device.type not in _DEFAULT_PROVIDERS:
             return f"no provider is known for {device.type}: try -d cpu"
         import onnxruntime
@@ -71,7 +77,21 @@ class OnnxRuntime(harness.Runner):
 
     def build(self, work: harness.Work) -> None:
         export(work.module, work.inputs, work.dir / FILE)
-        (work.dir / FACTS).write_text(json.dumps(_nodes(work)))
+        self._quantise(work, work.dir / FILE)
+        (work.dir / FACTS).write_text(json.dumps(graph_facts(work, open_session)))
+
+    def _quantise(self, work: harness.Work, path: Path) -> None:
+        recipe = self.recipes.get(work.case.precision)
+        if recipe is not None:
+            recipe(path)
+
+    def export(self, work: harness.Work, target: Path, options: harness.ExportOptions) -> harness.Exported:
+        import onnx
+
+        said = export(work.module, work.inputs, target, work.case.batch_size, options)
+        self._quantise(work, target)
+        onnx.checker.check_model(target, full_check=True)
+        return harness.Exported(file_facts(target), said)
 
     def load(self, work: harness.Work) -> harness.Session:
         return OnnxSession(work)
@@ -81,7 +101,8 @@ def _providers(options: Any, device: harness.Device) -> tuple[str, ...]:
     return options.providers or _DEFAULT_PROVIDERS[device.type]
 
 
-def _session(work: harness.Work, record_nodes: bool = False) -> Any:
+def open_session(work: harness.Work, change: Callable[[Any], None] = lambda options: None) -> Any:
+    """A session on the case's file; `change` may set more of its options."""
     import onnxruntime as ort
 
     levels = ort.GraphOptimizationLevel
@@ -95,11 +116,7 @@ def _session(work: harness.Work, record_nodes: bool = False) -> Any:
         "disabled": levels.ORT_DISABLE_ALL,
     }[work.options.graph_optimization_level]
     options.log_severity_level = 3
-    if record_nodes:
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    elif work.profiling:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(work.dir / "profile")
+    change(options)
     chosen = _providers(work.options, work.device)
     # The CUDA provider computes float32 in TF32 unless told otherwise.
     cuda = {
@@ -108,7 +125,7 @@ def _session(work: harness.Work, record_nodes: bool = False) -> Any:
     }
     settings = [cuda if p == "CUDAExecutionProvider" else {} for p in chosen]
     session = ort.InferenceSession(
-        str(work.dir / FILE), options, providers=list(chosen), provider_options=settings
+        str(work.file or work.dir / FILE), options, providers=list(chosen), provider_options=settings
     )
     # Asked for CUDA without having it, it prints a warning and runs on the CPU.
     missing = set(chosen) - set(session.get_providers())
@@ -117,28 +134,12 @@ def _session(work: harness.Work, record_nodes: bool = False) -> Any:
     return session
 
 
-def _nodes(work: harness.Work) -> dict[str, Any]:
-    """Which provider each node got, before fusion. In the build's process: recording has a price."""
-    session = _session(work, record_nodes=True)
-    try:
-        assigned = session.get_provider_graph_assignment_info()
-    except (AttributeError, RuntimeError) as error:
-        return {"nodes_unknown": str(error)[:200]}
-    nodes: Counter[str] = Counter()
-    operators: Counter[str] = Counter()
-    for subgraph in assigned:
-        for node in subgraph.get_nodes():
-            nodes[subgraph.ep_name] += 1
-            operators[node.op_type] += 1
-    return {"nodes": dict(nodes), "operators": dict(operators.most_common())}
-
-
 class OnnxSession(harness.Session):
     """One session; inputs and outputs are mapped by position, since the exporter renames them."""
 
     def __init__(self, work: harness.Work) -> None:
         self._work = work
-        self._session = _session(work)
+        self._session = open_session(work, partial(onnx_profile.instrument, work))
         wanted = {i.name for i in self._session.get_inputs()}
         names = input_names(work.inputs)
         self._inputs = [(name, k) for k, name in enumerate(names) if name in wanted]
@@ -200,20 +201,24 @@ class OnnxSession(harness.Session):
 
         options = self._session.get_session_options()
         file = Path(self._work.dir) / FACTS
+        built = json.loads(file.read_text()) if file.is_file() else {}  # none of a file that was exported
         return {
             "providers": self._session.get_providers(),
             "onnxruntime": onnxruntime.__version__,
             "intra_op_threads": options.intra_op_num_threads,
             "graph_optimization_level": self._work.options.graph_optimization_level,
-            **json.loads(file.read_text()),
+            **built,
         }
 
+    def problems(self) -> list[str]:
+        return fallbacks(self.facts(), _providers(self._work.options, self._work.device)[0])
+
     def weights_bytes(self) -> int | None:
-        folder = Path(self._work.dir)
-        return sum(f.stat().st_size for f in folder.iterdir() if f.name.startswith(FILE))
+        file = self._work.file or Path(self._work.dir) / FILE
+        return sum(f.stat().st_size for f in file.parent.iterdir() if f.name.startswith(file.name))
 
     def profile(self, asked: harness.Profiling) -> harness.Recording:
-        return onnx_profile.profile(self._session, self._work.dir / FILE, asked)
+        return onnx_profile.profile(self._session, self._work.file or self._work.dir / FILE, asked)
 
     def close(self) -> None:
         self._session = None

@@ -30,9 +30,10 @@ def box() -> Catalogue:
     return Catalogue(load(only=()))
 
 
-def test_the_box_has_three_models_six_precisions_three_runners_and_four_reporters(box):
+def test_the_box_has_three_models_seven_precisions_three_runners_and_four_reporters(box):
     assert box.names("model") == ["cnn", "mlp", "transformer"]
-    assert box.names("precision") == ["bf16-amp", "bf16-true", "fp16-amp", "fp16-true", "fp32", "tf32"]
+    floats = ["bf16-amp", "bf16-true", "fp16-amp", "fp16-true", "fp32"]
+    assert box.names("precision") == [*floats, "int8-dynamic", "tf32"]
     assert box.names("runner") == ["compile", "eager", "onnxruntime"]
     assert box.names("reporter") == ["csv", "json", "markdown", "table"]
     assert box.problems == []

@@ -26,6 +26,9 @@ WRONG = [
     (["report", "--baseline", ""], "--baseline is empty"),
     (["report", ""], "the name of a run is empty"),
     (["report", "."], ". is a folder and no run"),
+    (["run", "--plugin", ""], "--plugin is empty"),
+    (["run", "-d", "cpu:1"], "'cpu:1' is no device"),
+    (["report", "--list", "a1f7"], "--list shows every run and takes none"),
     (["report"], "there is no run under"),
     (["report", "nothing.json"], "there is no file nothing.json"),
     (["report", "--wat"], "No such option"),
@@ -80,3 +83,49 @@ def test_a_torch_that_does_not_import_is_told_in_one_line(harness_process, tmp_p
     assert process.returncode == 4
     assert "the measuring process does not start: ImportError: libtorch_cpu.so" in err
     assert "Traceback" not in err
+
+
+def test_a_closed_standard_output_is_no_fault(harness_process, tmp_path):
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        f"{sys.executable} -m harness list suites >&-",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_a_suite_that_excludes_all_it_names_is_told_before_anything_is_stored(harness_command, tmp_path):
+    (tmp_path / "none.toml").write_text('[[matrix]]\nmodel = ["mlp"]\nexclude = [{ model = "mlp" }]\n')
+    done = harness_command("run", "--suite", "none.toml")
+    assert done.code == 2
+    assert "no case is left" in done.err
+    assert not done.results.exists()
+
+
+def test_a_full_disk_ends_the_run_and_what_was_measured_is_still_shown(
+    harness_command, tmp_path, monkeypatch
+):
+    from harness.errors import StoreError
+    from harness.records.events import MemoryMeasured
+    from harness.store.runfile import RunWriter
+
+    write = RunWriter.write
+
+    def full(self, event):
+        if isinstance(event, MemoryMeasured):
+            raise StoreError("cannot write run.jsonl: No space left on device")
+        write(self, event)
+
+    monkeypatch.setattr(RunWriter, "write", full)
+    done = harness_command("run", "--plugin", PLUGINS / "tiny.py", "-m", "tiny", "-b", 1, "--passes", 1)
+    assert done.code == 2
+    assert "No space left on device" in done.err
+    assert "tiny  batch 1" in done.out

@@ -43,6 +43,7 @@ def test_the_command_of_the_readme_measures_compile_in_bf16_against_its_baseline
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_model_under_every_runner_and_precision_has_a_row_that_says_its_status(harness_command):
     done = harness_command(
         "run",

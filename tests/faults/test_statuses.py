@@ -1,5 +1,6 @@
 """A model may break in any way: its case gets a status and one sentence, and the sweep goes on."""
 
+import contextlib
 import json
 import os
 import re
@@ -148,6 +149,7 @@ def _start(tmp_path, *arguments, **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -178,6 +180,31 @@ def test_a_signal_ends_the_run_and_everything_finished_is_kept_and_shown(tmp_pat
     assert all(r["latency_ms"]["median"] > 0 for r in finished)
     left = [r for r in report["records"] if r["status"] == "not_reached"]
     assert left and "Traceback" not in err
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 0.02, 0.03, 0.05])
+def test_a_second_interrupt_ends_everything_at_once_wherever_the_first_has_come(tmp_path, gap_s):
+    """A held Ctrl-C repeats every 30 ms: the second one may meet any lock of the first one's way out."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    process = _start(tmp_path, "-m", "faulty", "--passes", "9", TMPDIR=str(temporary))
+    path = _wait_for_samples(tmp_path / "results", 1, process)
+    children = _descendants(process.pid)
+    for _ in range(3):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        time.sleep(gap_s)
+    try:
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert b'"event":"sample"' in path.read_bytes()
+    end = time.monotonic() + 20
+    while any(Path(f"/proc/{p}").exists() for p in children) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not [p for p in children if Path(f"/proc/{p}").exists()]
+    assert not list(temporary.glob("harness-*"))
 
 
 def test_a_signal_reaches_a_run_whose_child_does_not_listen(tmp_path):

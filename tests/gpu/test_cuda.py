@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-def harness(tmp_path, *arguments):
+def harness_command(tmp_path, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", "harness", *map(str, arguments)],
         cwd=tmp_path,
@@ -32,7 +32,7 @@ def harness(tmp_path, *arguments):
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cuda")
-    return harness(
+    return harness_command(
         folder,
         "run",
         "-m",
@@ -57,7 +57,7 @@ def test_every_precision_runs_right_on_every_model(swept):
 
 
 def test_the_gpu_is_the_default_device(tmp_path):
-    done, _ = harness(tmp_path, "run", "--plan", "-m", "mlp", "-b", 1)
+    done, _ = harness_command(tmp_path, "run", "--plan", "-m", "mlp", "-b", 1)
     assert " cuda " in done.stdout
 
 
@@ -86,7 +86,7 @@ def test_device_memory_is_told_and_casting_halves_the_weights(swept):
 
 
 def test_compile_runs_compiled_on_cuda(tmp_path):
-    done, report = harness(
+    done, report = harness_command(
         tmp_path,
         "run",
         "-m",
@@ -113,7 +113,7 @@ def test_onnxruntime_without_cuda_says_what_to_install(tmp_path):
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
-    _, report = harness(
+    _, report = harness_command(
         tmp_path, "run", "-m", "mlp", "-r", "onnxruntime", "-b", 4, "-d", "cuda", "--passes", 1
     )
     record = next(r for r in report["records"] if r["case"]["runner"] == "onnxruntime")
@@ -143,7 +143,7 @@ def harness_models():
     yield Huge()
 """
     )
-    _, report = harness(
+    _, report = harness_command(
         tmp_path, "run", "--plugin", "huge.py", "-m", "huge", "-b", 1, "-d", "cuda", "--passes", 1
     )
     assert report["records"][0]["status"] == "out_of_memory"
@@ -153,3 +153,44 @@ def test_children_leave_no_memory_on_the_device(swept):
     free, total = torch.cuda.mem_get_info()
     assert total - free < 2 << 30
     assert Path("/proc").exists()
+
+
+# ---- the other instruments -------------------------------------------------------------------------
+
+
+def said(tmp_path, *arguments):
+    done, _ = harness_command(tmp_path, *arguments, "-d", "cuda", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_inference_says_what_the_allocator_has(tmp_path):
+    found = said(tmp_path, "infer", "-b", 64)["inference"]
+    assert found["outputs"] == [{"shape": [64, 512], "dtype": "float32", "device": "cuda:0"}]
+    loading, calling = found["loading"], found["calling"]
+    # The weights of the mlp take 40 MiB.
+    assert loading["allocated"]["after"] >= 40
+    assert calling["allocated"]["peak"] >= calling["allocated"]["before"] >= 40
+    assert calling["reserved"]["peak"] >= calling["allocated"]["peak"]
+    assert found["verification"]["passed"]
+
+
+def test_a_check_of_a_compiled_model_finds_nothing_amiss(tmp_path):
+    found = said(tmp_path, "check", "-r", "compile", "-b", 64)["check"]
+    assert found["problems"] == []
+    assert found["facts"]["graphs"] == 1
+    assert found["facts"]["compile_s"]["inductor"] >= 0
+
+
+def test_a_tracker_sees_a_tensor_that_is_gone_again_and_one_that_stays():
+    import harness
+
+    torch.zeros(1, device="cuda")
+    with harness.MemoryTracker("cuda") as memory:
+        gone = torch.empty(64 << 20, dtype=torch.uint8, device="cuda")
+        del gone
+        kept = torch.empty(16 << 20, dtype=torch.uint8, device="cuda")
+    assert memory.allocated.rise == pytest.approx(64, abs=1)
+    assert memory.allocated.delta == pytest.approx(16, abs=1)
+    assert memory.reserved.peak >= memory.allocated.peak
+    del kept

@@ -57,7 +57,7 @@ def planted(fault: str, rs: list[list[torch.Tensor]]) -> list[list[torch.Tensor]
 
 
 def test_the_tolerances_of_the_box_are_those_that_are_tested_here():
-    assert TOLERANCES == [1e-4, 2e-3, 5e-3, 2e-2]
+    assert TOLERANCES == [1e-4, 2e-3, 5e-3, 2e-2, 8e-2]
 
 
 @pytest.mark.parametrize("batch", BATCHES)
@@ -240,10 +240,35 @@ def test_the_worst_of_several_outputs_decides():
 # ---- outputs that answer to nothing, or hardly ---------------------------------------------------
 
 
-def test_a_constant_output_is_right_if_it_is_equal_and_no_reason_to_warn():
-    table = torch.arange(6.0, dtype=torch.float64).reshape(2, 3)
-    found, warnings = verify([[table]] * 3, [[table]] * 3, 16, 1e-4)
+TABLE = torch.arange(6.0, dtype=torch.float64).reshape(2, 3)
+
+
+def test_a_constant_beside_an_output_that_answers_is_no_reason_to_warn():
+    rs = [[*c, TABLE] for c in draw(16, 4)]
+    found, warnings = verify(rs, rs, 16, 1e-4)
     assert (found.passed, found.error, warnings) == (True, 0.0, [])
+
+
+def test_where_no_output_answers_to_its_input_there_is_a_warning():
+    found, warnings = verify([[TABLE]] * 3, [[TABLE]] * 3, 16, 1e-4)
+    assert (found.passed, found.error) == (True, 0.0)
+    assert warnings == ["no output answers to its input: the reference is the same for all of them"]
+
+
+def test_a_reference_that_is_nan_everywhere_proves_nothing():
+    nan = torch.full((16, 4), float("nan"), dtype=torch.float64)
+    found, _ = verify([[nan]] * 3, [[nan]] * 3, 16, 1e-4)
+    assert not found.passed
+    assert found.reason == "the reference is NaN or Inf everywhere"
+
+
+def test_where_the_reference_itself_is_nan_in_places_the_rest_is_compared_and_it_is_told():
+    rs = [[c[0].clone()] for c in draw(16, 4)]
+    for call in rs:
+        call[0][0, 0] = float("inf")
+    found, warnings = verify(rs, rs, 16, 1e-4)
+    assert found.passed
+    assert warnings == ["output 0: the reference itself has 3 NaN or Inf"]
 
 
 def test_a_wrong_constant_is_held_against_its_own_size():
@@ -267,11 +292,16 @@ def test_outputs_that_hardly_answer_to_their_inputs_are_warned_of_with_the_share
 
 
 @pytest.mark.parametrize("shape", [(0, 10), (4, 0), (0,)], ids=str)
-def test_an_empty_output_is_equal_to_an_empty_reference(shape):
+def test_empty_outputs_alone_verify_nothing(shape):
     empty = [[torch.zeros(shape)]] * 3
-    found, warnings = verify(empty, empty, 4, 1e-4)
+    assert verify(empty, empty, 4, 1e-4) == (None, ["not verified: every output is empty"])
+
+
+@pytest.mark.parametrize("shape", [(0, 10), (4, 0), (0,)], ids=str)
+def test_an_empty_output_beside_another_is_equal_to_an_empty_reference(shape):
+    rs = [[*c, torch.zeros(shape)] for c in draw(4, 3)]
+    found, warnings = verify(rs, rs, 4, 1e-4)
     assert (found.passed, found.error, warnings) == (True, 0.0, [])
-    assert found.top1_agreement is None
 
 
 # ---- shapes and types that models really return --------------------------------------------------

@@ -212,7 +212,7 @@ def test_all_models_are_all_there_are():
 def test_all_precisions_leave_out_what_the_device_has_not_and_say_so(monkeypatch):
     monkeypatch.setattr("harness.measure.devices._cpu_features", lambda: ["avx2", "avx512_bf16"])
     found = plan(Matrix(precision=["all"]))
-    assert {c.case.precision for c in found.cases} == {"fp32", "bf16-amp", "bf16-true"}
+    assert {c.case.precision for c in found.cases} == {"fp32", "bf16-amp", "bf16-true", "int8-dynamic"}
     assert len([n for n in found.notes if n.startswith("all leaves out precision ")]) == 3
     assert any("tf32: TF32 is a mode of NVIDIA tensor cores" in n for n in found.notes)
     assert any("fp16-true: this CPU has no float16 arithmetic" in n for n in found.notes)

@@ -411,3 +411,39 @@ def test_a_reporter_that_breaks_is_one_line_with_its_name(report):
 
     with pytest.raises(PluginError, match="reporter broken failed: KeyError: 'missing'"):
         show(report, Broken(), None)
+
+
+@pytest.mark.parametrize(
+    ("render", "said"),
+    [
+        (lambda report: None, "render() returned NoneType, not text"),
+        (lambda report: sys.exit(5), "SystemExit"),
+        (lambda report: 1 / 0, "ZeroDivisionError"),
+    ],
+)
+def test_a_reporter_that_breaks_is_blamed_in_one_line(report, render, said):
+    class Bad(Reporter):
+        name = "bad"
+        summary = "breaks"
+
+    bad = Bad()
+    bad.render = render
+    with pytest.raises(PluginError) as caught:
+        show(report, bad, None)
+    assert caught.value.message.startswith("reporter bad failed: ")
+    assert said in caught.value.message
+
+
+def test_an_incorrect_row_gives_its_reason_unless_that_is_the_limit(build):
+    base = build.planned("itself")
+    wrong = build.verification(False, None, reason="output 0 has shape [3, 9, 2], the reference [3, 9]")
+    over = build.verification(False, 0.5, reason="error 0.5 is above the limit 0.0001")
+
+    def text(verification):
+        sample = build.sample(
+            base, 0, 4.0, status="incorrect", reason=verification.reason, verification=verification
+        )
+        return render("table", build.analyse(build.stored([base], [sample])))
+
+    assert "incorrect: output 0 has shape" in text(wrong)
+    assert "incorrect: limit 1e-4" in text(over)

@@ -218,3 +218,21 @@ def test_a_device_or_a_pipe_is_written_into_and_never_replaced(tmp_path):
     reader.join()
     assert got == [b"text"]
     assert pipe.is_fifo()
+
+
+def test_a_run_file_is_never_overwritten_by_what_is_made_of_it(build, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(codec.encode_event(build.header([])) + b"\n")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="is a run file: its measurements would be lost"):
+        write_whole(path, "a table")
+    assert path.read_bytes() == before
+    other = tmp_path / "lines.jsonl"
+    other.write_text("{}\n")
+    write_whole(other, "a table")
+    assert other.read_text() == "a table"
+
+
+def test_a_pipe_named_like_a_run_is_no_run(folder):
+    os.mkfifo(folder.benchmarks / "20990101-000000-ffff.jsonl")
+    assert "20990101-000000-ffff" not in folder.ids()
