@@ -10,6 +10,7 @@ from harness import registry
 from harness.catalogue.loading import PluginRequest
 from harness.cli import options
 from harness.errors import UsageError
+from harness.plan.suites import Axes
 from harness.serve.server import Address, log_to_stderr, require_extra, serve
 from harness.serve.settings import MOST_BATCH, ServeSettings, token_in
 
@@ -92,14 +93,15 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     token = given["token"]
     if given["token_file"] is not None:
         token = token_in(given["token_file"])
-    if given["threads"] is not None and not given["threads"].isdecimal():
-        raise UsageError(f"{given['threads']!r} is no number of threads")
+    threads = Axes.from_texts(threads=() if given["threads"] is None else (given["threads"],)).threads
+    if len(threads) > 1:
+        raise UsageError("this command takes one number of threads")
     settings = ServeSettings(
         model=given["model"],
         runner=given["runner"],
         precision=given["precision"],
         device=given["device"],
-        threads=None if given["threads"] is None else int(given["threads"]),
+        threads=threads[0] if threads else None,
         plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
         seed=given["seed"],
         also=given["also"],

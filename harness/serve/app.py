@@ -77,9 +77,15 @@ _WHY = {
 
 
 def _add_routes(app: FastAPI, infer: Infer, status: Status) -> None:
-    app.get("/health", response_model=schemas.Health, responses=_refusals(401, 403, 503))(status.health)
+    app.get(
+        "/health",
+        summary="State of the service",
+        response_model=schemas.Health,
+        responses=_refusals(401, 403, 503),
+    )(status.health)
     app.post(
         "/infer",
+        summary="Call the model",
         response_model=schemas.InferAnswer,
         responses={
             200: {
@@ -94,11 +100,13 @@ def _add_routes(app: FastAPI, infer: Infer, status: Status) -> None:
     )(infer.answer)
     app.get(
         "/benchmark/quick",
+        summary="Measure three batch sizes",
         response_model=schemas.QuickAnswer,
         responses=_refusals(401, 403, 500, 503),
     )(status.benchmark)
     app.get(
         "/metrics",
+        summary="Counters for Prometheus",
         response_class=Response,
         responses={200: {"content": {"text/plain": {}}, "description": "Prometheus"}, **_refusals(401, 403)},
     )(status.metrics)

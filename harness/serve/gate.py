@@ -37,6 +37,8 @@ class Gate:
         self.limit = limit
         self.inside = 0
         """Requests between their admission and their answer. Changed by the event loop alone."""
+        self.cut_off = 0
+        """How many of them were given up at the end of the service."""
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._since: float | None = None
         self._closed = False
@@ -93,6 +95,9 @@ class Gate:
         self.inside += 1
         try:
             yield
+        except asyncio.CancelledError:
+            self.cut_off += 1
+            raise
         finally:
             self.inside -= 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import logging
@@ -39,8 +40,10 @@ def fault_of(error: BaseException, what: str) -> str:
     return fault
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address is one that only this machine reaches."""
+def is_local(host: str) -> bool:
+    """Whether an address, or the path of a socket, is one that only this machine reaches."""
+    if host.startswith("/"):
+        return True
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
@@ -74,6 +77,11 @@ class Guard:
                 await refused(scope, receive, counted)
             else:
                 await self._app(scope, receive, counted)
+        except asyncio.CancelledError:
+            # The server gives up what did not finish in time after a signal, and ends all the same.
+            if status:
+                raise
+            await refusal(503, "the service is ending", Retry_After="1")(scope, receive, counted)
         except Exception as error:
             fault = fault_of(error, f"{scope['method']} {scope['path']!r} failed")
             if status:
@@ -92,7 +100,7 @@ class Guard:
             return None
         if token is None:
             server = scope.get("server")
-            if self._settings.insecure or server is None or server[1] is None or is_loopback(server[0]):
+            if self._settings.insecure or server is None or is_local(server[0]):
                 return None
             return refusal(
                 403,

@@ -165,5 +165,5 @@ def _json(data: bytes) -> schemas.InferBody:
         return schemas.InferBody.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part)[:64] for part in first["loc"]) or "body"
+        place = str(first["loc"][0])[:64] if first["loc"] else "body"
         raise wrong(place, first["msg"]) from None

@@ -52,11 +52,15 @@ def load(settings: ServeSettings) -> Service:
         HarnessError: a name is wrong, the case cannot run here, or its output is wrong.
     """
     gate = Gate(settings.queue)
+    folder = tempfile.TemporaryDirectory(prefix="harness-serve-", ignore_cleanup_errors=True)
     try:
-        return Service(gate, gate.submit(lambda: ServedModel(settings)).result())
-    except Exception as error:
+        return Service(gate, gate.submit(lambda: ServedModel(settings, folder)).result())
+    except BaseException as error:  # a signal may come as any
         gate.close(0.0)
-        raise as_harness_error(error) from error
+        folder.cleanup()
+        if isinstance(error, Exception):
+            raise as_harness_error(error) from error
+        raise
 
 
 def as_harness_error(error: Exception) -> HarnessError:
@@ -73,9 +77,9 @@ class ServedModel:
     Every method but `close` is called in the gate's thread.
     """
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, folder: tempfile.TemporaryDirectory[str]) -> None:
         self.settings = settings
-        self._folder = tempfile.TemporaryDirectory(prefix="harness-serve-", ignore_cleanup_errors=True)
+        self._folder = folder
         self._catalogue = Catalogue(load_plugins(settings.plugins))
         self._loader = Loader(settings, self._folder.name)
         self._variants: dict[str, Variant] = {}

@@ -14,7 +14,9 @@ Size = Annotated[int, Field(ge=1, le=MOST_BATCH)]
 class InferBody(BaseModel):
     """What to run: random input of some size, or real inputs."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"batch_size": 1, "dtype": None}]}
+    )
 
     batch_size: Size | None = Field(
         default=None,

@@ -86,14 +86,14 @@ def bind(address: Address, settings: ServeSettings) -> socket.socket:
     Raises:
         UsageError: there is no such address, it is taken, or others reach it and no token is set.
     """
-    from harness.serve.guard import is_loopback
+    from harness.serve.guard import is_local
 
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"there is no address {address.host!r} here: {error}") from error
     family, _, _, _, place = found[0]
-    if not is_loopback(str(place[0])) and settings.token is None:
+    if not is_local(str(place[0])) and settings.token is None:
         if not settings.insecure:
             raise UsageError(
                 f"{address.host} is open to other machines, and the service has no token",
@@ -172,7 +172,7 @@ def _serve(settings: ServeSettings, address: Address, listener: socket.socket, s
     if not server.started:
         raise EnvironmentFault("the server did not start; the log says why")
     first = received[0] if received else signal.SIGTERM
-    if service.close(0.0) and not server.force_exit and service.gate.inside == 0:
+    if service.close(0.0) and not server.force_exit and not service.gate.cut_off:
         return ExitCode.FINE
     log.error("some requests were cut off")
     service.model.close(quietly=True)

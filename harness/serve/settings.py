@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.catalogue.loading import PluginRequest
+from harness.catalogue.suggest import suggestion
 from harness.errors import UsageError
 
 PREFIX = "HARNESS_SERVE_"
 MOST_BATCH = 65_536
+log = logging.getLogger("harness.serve")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class ServeSettings:
     """Serve a model whose output is not what the reference says."""
 
     def __post_init__(self) -> None:
+        if self.threads is not None and not 1 <= self.threads <= 1_000_000:
+            raise UsageError(f"{self.threads} is no number of threads")
         for name, least, most in (
             ("queue", 0, 100_000),
             ("max_batch", 1, MOST_BATCH),
@@ -63,8 +68,10 @@ def from_environment(environ: Mapping[str, str]) -> ServeSettings:
     `HARNESS_SERVE_PLUGINS` and `HARNESS_SERVE_ALSO` are lists separated by commas; `1` and `0` switch.
     `HARNESS_SERVE_TOKEN_FILE` names a file that holds the token.
 
+    A variable of that prefix that is no setting is a warning.
+
     Raises:
-        UsageError: a variable of that prefix is unknown or its value is none of its kind.
+        UsageError: a value is none of its kind.
     """
     known = {f"{PREFIX}{name.upper()}": name for name in ServeSettings.__dataclass_fields__}
     values: dict[str, object] = {}
@@ -75,9 +82,10 @@ def from_environment(environ: Mapping[str, str]) -> ServeSettings:
             values["token"] = token_in(text)
             continue
         if variable not in known:
-            from harness.catalogue.suggest import suggestion
-
-            raise UsageError(f"there is no setting {variable}{suggestion(variable, list(known))}")
+            # No error: where a service is called harness-serve, Kubernetes sets HARNESS_SERVE_PORT and more.
+            name = variable.removeprefix(PREFIX).lower()
+            log.warning("%s is no setting%s", variable, suggestion(name, list(known.values())))
+            continue
         values[known[variable]] = _value(known[variable], variable, text)
     return ServeSettings(**values)  # type: ignore[arg-type]
 
