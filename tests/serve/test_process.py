@@ -249,3 +249,13 @@ def test_help_loads_no_server_and_no_torch():
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
     )
     assert json.loads(done.stderr) == []
+
+
+def test_answers_are_not_held_back_for_an_acknowledgement():
+    from harness.serve.server import Address, bind
+    from harness.serve.settings import ServeSettings
+
+    for host in ("127.0.0.1", "localhost", "::1"):
+        with bind(Address(host, 0), ServeSettings()) as listener:
+            # What asyncio looks at before it switches Nagle's algorithm off on a connection.
+            assert listener.proto == socket.IPPROTO_TCP
