@@ -37,13 +37,13 @@ class Loader:
         self._folder = Path(folder)
         self._said: set[str] = set()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, level: int = logging.WARNING) -> None:
         """Says something once."""
         if text not in self._said:
             self._said.add(text)
-            log.warning("%s", text)
+            log.log(level, "%s", text)
 
-    def variant(self, plan: Planner, say_notes: bool = True) -> Variant:
+    def variant(self, plan: Planner) -> Variant:
         """The case in one precision, ready for every batch size up to the limit.
 
         Raises:

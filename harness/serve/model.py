@@ -90,7 +90,7 @@ class ServedModel:
         own = self._plan(settings.precision, [1])[1]
         self.planned = own
         """The case at batch size 1: for names, parameters, device and threads."""
-        self.own = self._load(own.case.precision, first=True)
+        self.own = self._load(own.case.precision)
         self._active: Variant | None = self.own
         work = self.own.base.work
         self.params = work.params
@@ -133,8 +133,8 @@ class ServedModel:
                 self._active = None
         return self._variants[name]
 
-    def _load(self, precision: str, first: bool = False) -> Variant:
-        variant = self._loader.variant(lambda sizes: self._plan(precision, sizes), say_notes=first)
+    def _load(self, precision: str) -> Variant:
+        variant = self._loader.variant(lambda sizes: self._plan(precision, sizes))
         self._variants[precision] = variant
         return variant
 
@@ -156,8 +156,10 @@ class ServedModel:
         )
         job = PlanJob([matrix], wanted.plugins, Scenario(), Settings(passes=1), baseline="none")
         plan = make_plan(job)
-        for text in (*plan.warnings, *plan.notes):
+        for text in plan.warnings:
             self._loader.note(text)
+        for text in plan.notes:
+            self._loader.note(text, logging.INFO)
         for planned in plan.cases:
             if planned.unsupported:
                 raise Unsupported(planned.unsupported)
