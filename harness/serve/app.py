@@ -22,7 +22,7 @@ from harness.serve.problems import Problem
 from harness.serve.settings import ServeSettings
 from harness.serve.status import Status
 
-CLOSING_S = 5.0
+CLOSING_S = 2.0
 """How long the end waits for a call whose client has gone."""
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODIES = dict.fromkeys(BODY_TYPES, _BINARY) | {

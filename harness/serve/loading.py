@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from harness.measure.sample import PATIENCE_S, ROTATING
 from harness.measure.verify import verify
 from harness.records.case import PlannedCase
 from harness.records.events import Settings, Verification
+from harness.serve.gate import Closed
 from harness.serve.settings import ServeSettings
 from harness.serve.variant import Variant
 
@@ -32,8 +34,9 @@ PROBES = (5, 7, 12)
 class Loader:
     """Makes variants; see `variant`."""
 
-    def __init__(self, settings: ServeSettings, folder: str) -> None:
+    def __init__(self, settings: ServeSettings, folder: str, stopped: threading.Event) -> None:
         self._settings = settings
+        self._stopped = stopped
         self._folder = Path(folder)
         self._said: set[str] = set()
 
@@ -117,6 +120,8 @@ class Loader:
     # -- both -------------------------------------------------------------------------------------
 
     def _job(self, planned: PlannedCase, known: str = "") -> CaseJob:
+        if self._stopped.is_set():
+            raise Closed
         return CaseJob(
             planned=planned,
             plugins=self._settings.plugins,
@@ -146,7 +151,7 @@ class Loader:
             WrongOutput: it is wrong, and nobody said to serve it all the same.
         """
         found, warnings = case.verified(case.outputs(case.feeds, patience_s=PATIENCE_S))
-        del case.feeds[ROTATING:], case.raw[:]
+        del case.feeds[ROTATING:]
         for text in warnings:
             self.note(text)
         if found is not None and not found.passed:
@@ -202,7 +207,9 @@ def _why_not_padded(case: LoadedCase, planned: PlannedCase) -> str | None:
             return f"output {position} of this model has no row for each sample"
     before, after = ([leaf[:-1] for leaf in leaves] for leaves in outputs)
     found, _ = verify([after], [before], size - 1, planned.tolerance)
-    return None if found.passed else "the samples of a batch change one another in this model"
+    return (
+        None if found is None or found.passed else "the samples of a batch change one another in this model"
+    )
 
 
 def _worst(checks: list[Verification | None]) -> Verification | None:

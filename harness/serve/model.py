@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import logging
+import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +29,7 @@ from harness.serve.variant import Answered, Variant
 if TYPE_CHECKING:
     import torch
 
+_CLEANUPS, _CLEANUP_S = 5, 0.1
 T = TypeVar("T")
 log = logging.getLogger("harness.serve")
 
@@ -53,10 +56,16 @@ def load(settings: ServeSettings) -> Service:
     """
     gate = Gate(settings.queue)
     folder = tempfile.TemporaryDirectory(prefix="harness-serve-", ignore_cleanup_errors=True)
+    stopped = threading.Event()
     try:
-        return Service(gate, gate.submit(lambda: ServedModel(settings, folder)).result())
+        return Service(gate, gate.submit(lambda: ServedModel(settings, folder, stopped)).result())
     except BaseException as error:  # a signal may come as any
-        gate.close(0.0)
+        stopped.set()
+        # Again while the thread comes to its end: it may be about to write a file.
+        for _ in range(_CLEANUPS):
+            shutil.rmtree(folder.name, ignore_errors=True)
+            if gate.close(_CLEANUP_S):
+                break
         folder.cleanup()
         if isinstance(error, Exception):
             raise as_harness_error(error) from error
@@ -77,11 +86,13 @@ class ServedModel:
     Every method but `close` is called in the gate's thread.
     """
 
-    def __init__(self, settings: ServeSettings, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(
+        self, settings: ServeSettings, folder: tempfile.TemporaryDirectory[str], stopped: threading.Event
+    ) -> None:
         self.settings = settings
         self._folder = folder
         self._catalogue = Catalogue(load_plugins(settings.plugins))
-        self._loader = Loader(settings, self._folder.name)
+        self._loader = Loader(settings, self._folder.name, stopped)
         self._variants: dict[str, Variant] = {}
         self._refused: dict[str, str] = {}
         self._numbers = itertools.count(1)

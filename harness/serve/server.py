@@ -123,16 +123,20 @@ def _cannot_bind(address: Address, error: OSError) -> UsageError:
 
 @contextmanager
 def _until_terminated() -> Iterator[None]:
-    """Inside, SIGTERM raises Terminated, as SIGINT raises KeyboardInterrupt."""
+    """Inside, SIGTERM raises Terminated and SIGINT KeyboardInterrupt, as it would not in a script's
+    background.
+    """
 
     def end(*_: Any) -> None:
         raise Terminated("ended by a signal before the port was open")
 
-    old = signal.signal(signal.SIGTERM, end)
+    handlers = {signal.SIGTERM: end, signal.SIGINT: signal.default_int_handler}
+    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, old)
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 def _serve(settings: ServeSettings, address: Address, listener: socket.socket, service: Service) -> int:
