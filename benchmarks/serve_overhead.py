@@ -38,7 +38,7 @@ from benchmarks.publish import (
 )
 from benchmarks.spread import ratios, spread
 
-ROUNDS, QUICK_ROUNDS = 300, 30
+ROUNDS, QUICK_ROUNDS = 100, 10
 BATCHES = (1, 16, 64)
 MODEL, THREADS = "mlp", 1
 MOST_MS, MOST_RATIO = 5.0, 1.25
