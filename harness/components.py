@@ -250,7 +250,9 @@ class Profiling:
 
 
 class Session:
-    """A loaded case. One process holds one session and calls it from one thread."""
+    """A loaded case, called from one thread. A process that measures holds one session; the service
+    holds several, of one model, and calls one at a time.
+    """
 
     def bind(self, inputs: Inputs) -> Any:
         """Inputs (in the case's precision, on its device) as `__call__` takes them. Untimed."""
@@ -308,6 +310,9 @@ class Runner(Component):
     kind: ClassVar[str] = "runner"
     recipes: ClassVar[dict[str, Callable[..., Any]]] = {}
     """Precision name -> this runner's own way to it. With a recipe the module arrives unprepared."""
+    batch: ClassVar[Literal["fixed", "any"]] = "any"
+    """`fixed`: a session takes the batch size of its case and no other; `any`: it takes every batch
+    size, though the first call at a new one may compile. Only the service asks."""
     ready_estimate_s: ClassVar[float] = 0.2
     """About how long a first, cold load takes; only `--plan`'s time estimate uses it."""
 

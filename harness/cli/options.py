@@ -123,8 +123,23 @@ def case(**defaults: str) -> Callable[[F], F]:
             show_default=True,
             help="For weights and inputs.",
         )(function)
+        return single_axes(known)(function)
+
+    return decorate
+
+
+def single_axes(known: dict[str, Any], without: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """One option for each axis of a case but some; each takes one value.
+
+    Args:
+        known: axis -> what help says stands for it.
+    """
+
+    def decorate(function: F) -> F:
         for names, metavar, _ in reversed(_AXES):
             axis = names[-1].lstrip("-").replace("-", "_")
+            if axis in without:
+                continue
             text = _ONE[axis] + (f" ({known[axis]} by default)" if axis in known else "")
             function = click.option(*names, metavar=metavar, help=f"{text}.")(function)
         return function

@@ -60,6 +60,8 @@ class LoadedCase:
         """Seconds of loading, without drawing random weights."""
         self.first_s = 0.0
         """Seconds of the first call."""
+        self.last_s = 0.0
+        """Seconds of the latest call."""
         self._called = False
 
     def load(self) -> None:
@@ -75,18 +77,33 @@ class LoadedCase:
             self.synchronise()
         self.load_s = time.perf_counter() - start - self.work.drawing_s
         _check_weights(self.work, self._known)
+        self._bind()
+
+    def adopt(self, other: LoadedCase) -> None:
+        """Takes the session of a loaded case that differs in the batch size alone, instead of loading.
+
+        For runners whose sessions take any batch size: one session is held against the references of
+        several.
+        """
+        self.session, self.reset, self._modes = other.session, other.reset, other._modes
+        self._bind()
+
+    def _bind(self) -> None:
         self.feeds = [self.session.bind(self.work.ready_inputs(r)) for r in self.raw]
 
     def call(self, feed: Any) -> Any:
-        """One untimed call to the end of its work on the device; the first one's duration is kept."""
+        """One call to the end of its work on the device; how long the first and the last one took is
+        kept.
+        """
         if self.reset is not None:
             self.reset()
         start = time.perf_counter()
         raw = self.session(feed)
         if self.synchronise:
             self.synchronise()
+        self.last_s = time.perf_counter() - start
         if not self._called:
-            self.first_s = time.perf_counter() - start
+            self.first_s = self.last_s
             self._called = True
         return raw
 

@@ -50,7 +50,15 @@ class CaseWork:
         self._module: torch.nn.Module | None = None
         self._inputs: Inputs | None = None
         self.weights_digest: str | None = None
-        state.set_threads(case.threads)
+        self.configure()
+
+    def configure(self) -> None:
+        """Puts the process into this case's state: its threads and float32 modes.
+
+        Done once where a process serves one case; one that holds several does it before it calls
+        another case than the last.
+        """
+        state.set_threads(self.threads)
         state.strict_float32()
         self.precision.configure(self.device)
 

@@ -30,6 +30,9 @@ class Compile(harness.Runner):
         dynamic: bool | None = None
         freezing: bool = False
 
+    _loaded = 0
+    """How many sessions this process has loaded."""
+
     def preload(self, devices: frozenset[str]) -> None:
         import torch
         import torch._dynamo
@@ -51,8 +54,14 @@ class Compile(harness.Runner):
         import torch._inductor.config
 
         options = work.options
-        torch._dynamo.reset()
-        torch._dynamo.utils.counters.clear()
+        alone: dict[str, Any] = {}
+        if Compile._loaded:
+            # Another session lives in this process, so nothing is reset: what it has compiled stays.
+            alone = _apart()
+        else:
+            torch._dynamo.reset()
+            torch._dynamo.utils.counters.clear()
+        Compile._loaded += 1
         # Errors and limits are to be seen: the defaults print a line and go on in eager mode.
         torch._dynamo.config.suppress_errors = False
         torch._dynamo.config.fail_on_recompile_limit_hit = True
@@ -65,12 +74,16 @@ class Compile(harness.Runner):
             mode=None if options.mode == "default" else options.mode,
             fullgraph=options.fullgraph,
             dynamic=options.dynamic,
+            **alone,
         )
         return CompiledSession(work, compiled, listener)
 
 
 class CompiledSession(harness.TorchSession):
-    """Checks after the first call that something was compiled, and counts what happens later."""
+    """Checks after the first call that something was compiled, and counts what happens later.
+
+    Dynamo counts for the whole process: where it holds several sessions, the facts are of all of them.
+    """
 
     def __init__(self, work: harness.Work, compiled: Any, listener: Listener) -> None:
         super().__init__(work, compiled)
@@ -140,3 +153,16 @@ def _reasons(counter: str) -> list[str]:
     from torch._dynamo.utils import counters
 
     return [" ".join(str(text).split())[:200] for text in counters[counter]]
+
+
+def _apart() -> dict[str, Any]:
+    """What keeps one more session's compilations from counting against the limit of the others'."""
+    import inspect
+
+    import torch
+    import torch._dynamo.config
+
+    if "isolate_recompiles" in inspect.signature(torch.compile).parameters:
+        return {"isolate_recompiles": True}
+    torch._dynamo.config.recompile_limit += 8
+    return {}

@@ -32,6 +32,7 @@ class OnnxRuntime(harness.Runner):
 
     name = "onnxruntime"
     summary = "ONNX Runtime on a model exported at the case's batch size"
+    batch = "fixed"
     ready_estimate_s = 3.5
 
     recipes = {"int8-dynamic": quantise_dynamic}
