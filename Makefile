@@ -36,6 +36,7 @@ bench: $(VENV)/.installed          ## the harness beside its peers; takes about 
 	$(BIN)/python -m benchmarks.isolation
 	$(BIN)/python -m benchmarks.seed_suite
 	$(BIN)/python -m benchmarks.serve_overhead
+	$(BIN)/python -m benchmarks.profile_agreement
 
 registry: $(VENV)/.installed       ## regenerate what is generated
 	$(BIN)/python -m harness.plan.generate

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Inputs,
         Model,
         Precision,
+        Profiling,
         Reporter,
         Runner,
         Session,
@@ -48,14 +49,18 @@ if TYPE_CHECKING:
     from harness.hookspecs import hookimpl
     from harness.measure.leaves import tensor_leaves
     from harness.measure.session import TorchSession
+    from harness.measure.spans import DeviceSpan, Span, recording
+    from harness.measure.trace import write_trace
     from harness.measure.tracker import MemoryTracker
     from harness.records.case import Case
+    from harness.records.profile import Recording
     from harness.records.report import Record, Report
 
 __all__ = [
     "Case",
     "Combination",
     "Device",
+    "DeviceSpan",
     "ExitCode",
     "ExportOptions",
     "Exported",
@@ -64,16 +69,21 @@ __all__ = [
     "MemoryTracker",
     "Model",
     "Precision",
+    "Profiling",
     "Record",
+    "Recording",
     "Report",
     "Reporter",
     "Runner",
     "Session",
+    "Span",
     "TorchSession",
     "Unsupported",
     "Work",
     "hookimpl",
+    "recording",
     "tensor_leaves",
+    "write_trace",
 ]
 
 _HOMES = {
@@ -82,22 +92,28 @@ _HOMES = {
     "Device": "harness.components",
     "ExportOptions": "harness.components",
     "Exported": "harness.components",
+    "DeviceSpan": "harness.measure.spans",
     "ExitCode": "harness.errors",
     "HarnessError": "harness.errors",
     "Inputs": "harness.components",
     "MemoryTracker": "harness.measure.tracker",
     "Model": "harness.components",
     "Precision": "harness.components",
+    "Profiling": "harness.components",
     "Record": "harness.records.report",
+    "Recording": "harness.records.profile",
     "Report": "harness.records.report",
     "Reporter": "harness.components",
     "Runner": "harness.components",
     "Session": "harness.components",
+    "Span": "harness.measure.spans",
     "TorchSession": "harness.measure.session",
     "Unsupported": "harness.errors",
     "Work": "harness.components",
     "hookimpl": "harness.hookspecs",
+    "recording": "harness.measure.spans",
     "tensor_leaves": "harness.measure.leaves",
+    "write_trace": "harness.measure.trace",
 }
 
 

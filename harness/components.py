@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from harness.records.case import Case
+    from harness.records.profile import Recording
     from harness.records.report import Report
 
 KINDS = ("model", "precision", "runner", "reporter")
@@ -229,6 +230,25 @@ class Exported:
     """What the exporter had to say, each in one line."""
 
 
+@dataclass(frozen=True)
+class Profiling:
+    """What a session is asked to profile: see `Session.profile`."""
+
+    calls: int
+    """How many whole inferences."""
+    inferences: Callable[[int], Iterator[Callable[[], None]]]
+    """Yields so many inferences to call, each to the end of its work on the device. What comes before
+    an inference and is no part of it is done between them.
+    """
+    device: Device
+    trace: Path
+    """Where the trace is to be written, as Chrome trace events in JSON."""
+    lines: bool
+    """Source lines are asked for: mark them where you can, at a price."""
+    about: dict[str, str]
+    """What is profiled, for the trace."""
+
+
 class Session:
     """A loaded case, called from one thread. A process that measures holds one session; the service
     holds several, of one model, and calls one at a time.
@@ -269,6 +289,16 @@ class Session:
     def weights_bytes(self) -> int | None:
         """Bytes of weights the session holds, None if unknown."""
         return None
+
+    def profile(self, asked: Profiling) -> Recording:
+        """Calls `asked.inferences(asked.calls)` under a profiler, and writes `asked.trace`.
+
+        By default with torch's profiler, which sees the work of any session that calls torch. Another
+        runtime brings its own profiler's events into `harness.Span`s, and `harness.recording` sums them.
+        """
+        from harness.measure.torchprofile import profile_torch
+
+        return profile_torch(asked)
 
     def close(self) -> None:
         """Releases what the session holds."""

@@ -93,6 +93,21 @@ class ExportJob:
     largest_batch: int
 
 
+@dataclass(frozen=True)
+class ProfileJob:
+    """Profile one case."""
+
+    case: CaseJob
+    warmup: int
+    """Inferences before the profiled ones."""
+    calls: int
+    """Profiled inferences."""
+    lines: bool
+    """Mark operators with the source line they come from, where the session can."""
+    trace: str
+    """The file for the trace."""
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -104,8 +119,9 @@ JOBS: dict[str, type] = {
     "check": CheckJob,
     "export": ExportJob,
     "verify": CaseJob,
+    "profile": ProfileJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:

@@ -11,9 +11,9 @@ from harness.cli.show import message, write
 from harness.errors import ExitCode
 from harness.execute.one import one_case
 from harness.records import codec
-from harness.records.events import Verification
 from harness.records.inference import SCHEMA, Inference, InferenceReport, Tensor, Usage, Usages
-from harness.report.numbers import safe, seconds, significant, small
+from harness.report.numbers import seconds, significant
+from harness.report.verdict import verdict
 
 
 @click.command("infer", short_help="Run one inference: shapes, types, error against the reference, memory.")
@@ -52,7 +52,7 @@ def _text(title: str, found: Inference) -> str:
     lines = [title]
     for word, tensors in (("input", found.inputs), ("output", found.outputs)):
         lines += [f"  {word:<10}{_tensor(t)}" for t in tensors]
-    lines.append(f"  {'error':<10}{_error(found.verification)}")
+    lines.append(f"  {'error':<10}{verdict(found.verification)}")
     lines.append(
         f"  {'ready':<10}{seconds(found.ready_s)} s, of which loading {seconds(found.load_s)} s "
         "(this one process; no measurement)"
@@ -75,17 +75,6 @@ _ALIGN = ("left", "left", "right", "right", "right", "right")
 def _tensor(tensor: Tensor) -> str:
     shape = " x ".join(map(str, tensor.shape)) or "scalar"
     return f"{shape}   {tensor.dtype}   {tensor.device}"
-
-
-def _error(found: Verification | None) -> str:
-    if found is None:
-        return "not verified: the model has no reference"
-    if found.error is None:
-        return f"INCORRECT: {safe(found.reason or '')}"
-    text = f"{small(found.error)} of the spread of the {found.reference} reference"
-    if not found.passed:
-        return f"{text}, INCORRECT: {safe(found.reason or '')}"
-    return f"{text} (limit {small(found.tolerance)}), largest deviation {small(found.max_abs_error)}: correct"
 
 
 def _rows(stage: str, usages: Usages, found: Inference) -> list[list[str]]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "Does a model really run under a runner? Graph breaks, recompilations, fallbacks.",
     "export": "Export a model to a file, verified at several batch sizes.",
     "serve": "Serve a model over HTTP: /infer, /health, /benchmark/quick, /metrics, /docs.",
+    "profile": "Find the hot operators of one case, and write a trace for Perfetto.",
     "list": "List models, runners, precisions, reporters and suites.",
 }
 """Every subcommand with its help line, so that `--help` imports none of them."""

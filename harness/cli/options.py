@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TEXT, JSON = "text", "json"
 """How a command whose result is no report shows it."""
+TABLE, MARKDOWN = "table", "markdown"
+"""How a command shows a table of its own, beside JSON."""
 
 _AXES = (
     (("-m", "--model"), "NAME[:KEY=VALUE,...]", "Models"),
@@ -162,6 +164,22 @@ def text_or_json_only(function: F) -> F:
         default=TEXT,
         show_default=True,
         help="For people or for programs.",
+    )(function)
+
+
+def table_or_json(function: F) -> F:
+    """--format and --output of a command with a table of its own."""
+    function = click.option(
+        "-o", "--output", metavar="FILE", help="Write to a file instead of the standard output."
+    )(function)
+    return click.option(
+        "-f",
+        "--format",
+        "format_",
+        type=click.Choice([TABLE, MARKDOWN, JSON]),
+        default=TABLE,
+        show_default=True,
+        help="For people, to paste, or for programs.",
     )(function)
 
 

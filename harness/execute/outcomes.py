@@ -21,6 +21,7 @@ _DOING = {
     "measure": "measuring",
     "export": "exporting",
     "other batch sizes": "trying other batch sizes",
+    "profile": "profiling",
 }
 _OWN_FAILURES = ("failed", "unsupported", "out_of_memory")
 """What a child can say of itself; everything else is found out by its parent."""

@@ -40,6 +40,7 @@ _TASKS = {
     "check": ("harness.measure.check", "take"),
     "export": ("harness.measure.export", "write"),
     "verify": ("harness.measure.export", "verify"),
+    "profile": ("harness.measure.profile", "take"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
 

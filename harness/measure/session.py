@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.components import Inputs, Session, Work
+from harness.components import Inputs, Profiling, Session, Work
 
 if TYPE_CHECKING:
     import torch
+
+    from harness.records.profile import Recording
 
 
 class TorchSession(Session):
@@ -53,6 +55,15 @@ class TorchSession(Session):
             storage = tensor.untyped_storage()
             sizes[storage.data_ptr()] = storage.nbytes()
         return sum(sizes.values())
+
+    def profile(self, asked: Profiling) -> Recording:
+        """With torch's profiler; with source lines where what is called is the model's own module."""
+        from harness.measure.torchprofile import profile_torch
+
+        # In compiled or traced code the lines of the model no longer run.
+        own = self._call is self._work.module
+        modules = dict(self._work.module.named_modules()) if asked.lines and own else None
+        return profile_torch(asked, modules)
 
     def close(self) -> None:
         self._call = _closed

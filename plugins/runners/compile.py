@@ -67,6 +67,8 @@ class Compile(harness.Runner):
         torch._dynamo.config.fail_on_recompile_limit_hit = True
         torch._inductor.config.freezing = options.freezing
         listener = Listener().start()
+        # Generated C++ kernels then show in a profile; in a timed case they stay as users have them.
+        torch._inductor.config.cpp.enable_kernel_profile = work.profiling
         compiled = torch.compile(
             work.module,
             mode=None if options.mode == "default" else options.mode,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import harness
 
+from . import onnx_profile
 from .onnx_export import export, input_names
 from .onnx_graph import fallbacks, file_facts, graph_facts
 from .onnx_quantise import quantise_dynamic
@@ -138,7 +140,7 @@ class OnnxSession(harness.Session):
 
     def __init__(self, work: harness.Work) -> None:
         self._work = work
-        self._session = open_session(work)
+        self._session = open_session(work, partial(onnx_profile.instrument, work))
         wanted = {i.name for i in self._session.get_inputs()}
         names = input_names(work.inputs)
         self._inputs = [(name, k) for k, name in enumerate(names) if name in wanted]
@@ -215,6 +217,9 @@ class OnnxSession(harness.Session):
     def weights_bytes(self) -> int | None:
         file = self._work.file or Path(self._work.dir) / FILE
         return sum(f.stat().st_size for f in file.parent.iterdir() if f.name.startswith(file.name))
+
+    def profile(self, asked: harness.Profiling) -> harness.Recording:
+        return onnx_profile.profile(self._session, self._work.file or self._work.dir / FILE, asked)
 
     def close(self) -> None:
         self._session = None
