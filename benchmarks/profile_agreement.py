@@ -32,13 +32,13 @@ from benchmarks.publish import Result, Target, load_average, parser, progress, p
 from benchmarks.spread import Spread, ratios, spread
 from harness.analyse.hotspots import hot_spots
 from harness.catalogue.loading import PluginRequest
-from harness.components import Profiling
 from harness.execute.launch import Launcher
 from harness.execute.run import RunRequest, make_plan
 from harness.jobs import CaseJob, Matrix
 from harness.measure.prepare import CaseWork
 from harness.records.case import Scenario
 from harness.records.events import Settings
+from harness.runner import Profiling
 
 ROUNDS, QUICK_ROUNDS = 200, 10
 CALLS = 2

@@ -31,20 +31,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.components import (
-        Combination,
-        Device,
-        Exported,
-        ExportOptions,
-        Inputs,
-        Model,
-        Precision,
-        Profiling,
-        Reporter,
-        Runner,
-        Session,
-        Work,
-    )
+    from harness.components import Device, Inputs, Model, Precision, Reporter
     from harness.errors import ExitCode, HarnessError, Unsupported
     from harness.hookspecs import hookimpl
     from harness.measure.leaves import tensor_leaves
@@ -55,6 +42,7 @@ if TYPE_CHECKING:
     from harness.records.case import Case
     from harness.records.profile import Recording
     from harness.records.report import Record, Report
+    from harness.runner import Combination, Exported, ExportOptions, Profiling, Runner, Session, Work
 
 __all__ = [
     "Case",
@@ -88,10 +76,10 @@ __all__ = [
 
 _HOMES = {
     "Case": "harness.records.case",
-    "Combination": "harness.components",
+    "Combination": "harness.runner",
     "Device": "harness.components",
-    "ExportOptions": "harness.components",
-    "Exported": "harness.components",
+    "ExportOptions": "harness.runner",
+    "Exported": "harness.runner",
     "DeviceSpan": "harness.measure.spans",
     "ExitCode": "harness.errors",
     "HarnessError": "harness.errors",
@@ -99,17 +87,17 @@ _HOMES = {
     "MemoryTracker": "harness.measure.tracker",
     "Model": "harness.components",
     "Precision": "harness.components",
-    "Profiling": "harness.components",
+    "Profiling": "harness.runner",
     "Record": "harness.records.report",
     "Recording": "harness.records.profile",
     "Report": "harness.records.report",
     "Reporter": "harness.components",
-    "Runner": "harness.components",
-    "Session": "harness.components",
+    "Runner": "harness.runner",
+    "Session": "harness.runner",
     "Span": "harness.measure.spans",
     "TorchSession": "harness.measure.session",
     "Unsupported": "harness.errors",
-    "Work": "harness.components",
+    "Work": "harness.runner",
     "hookimpl": "harness.hookspecs",
     "recording": "harness.measure.spans",
     "tensor_leaves": "harness.measure.leaves",

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from harness.components import Model, Precision, Reporter, Runner
+    from harness.components import Model, Precision, Reporter
     from harness.records.report import Record, Report, RunInfo
+    from harness.runner import Runner
 
 PROJECT = "harness"
 hookspec = pluggy.HookspecMarker(PROJECT)

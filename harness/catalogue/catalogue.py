@@ -9,9 +9,10 @@ from typing import Any
 from harness import registry
 from harness.catalogue import params
 from harness.catalogue.loading import Loaded, describe, plugins_disabled
+from harness.catalogue.provided import CLASSES, Problem, Provided
 from harness.catalogue.specs import Spec
 from harness.catalogue.suggest import listing, suggestion
-from harness.components import CLASSES, KINDS, Component, Precision, Problem, Provided
+from harness.components import KINDS, Component, Precision
 from harness.errors import AmbiguousName, PluginError, UnknownName
 from harness.hookspecs import CATALOGUE_HOOKS
 

@@ -23,8 +23,8 @@ from typing import Any
 import pluggy
 
 from harness import hookspecs
+from harness.catalogue.provided import Origin, Problem
 from harness.catalogue.suggest import suggestion
-from harness.components import Origin, Problem
 from harness.errors import PluginError, UsageError
 
 GROUP = "harness"

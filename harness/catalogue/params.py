@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.catalogue.provided import fields_of
 from harness.catalogue.suggest import suggestion
-from harness.components import fields_of
 from harness.errors import UsageError
 
 _NONE_WORDS = ("none", "null")

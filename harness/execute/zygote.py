@@ -210,7 +210,7 @@ def preload(request: dict[str, Any]) -> dict[str, Any]:
     """Lets one runner preload; says how many threads there are afterwards."""
     from harness.catalogue import Catalogue, PluginRequest, load
     from harness.catalogue.specs import Spec
-    from harness.components import Runner
+    from harness.runner import Runner
 
     note = None
     name = request["runner"]

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.components import ExportOptions
 from harness.errors import Unsupported
 from harness.jobs import CaseJob, Channel, ExportJob
 from harness.measure.loaded import LoadedCase
 from harness.records.export import ExportResult, VerifyResult
+from harness.runner import ExportOptions
 
 if TYPE_CHECKING:
     from harness.measure.prepare import CaseWork

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from harness.components import Inputs, Model, Session
+from harness.components import Inputs, Model
 from harness.jobs import CaseJob
 from harness.measure import devices, reference, seeds, state
 from harness.measure.leaves import tensor_leaves
 from harness.measure.verify import calls_needed, verify
 from harness.records.events import Verification
+from harness.runner import Session
 
 if TYPE_CHECKING:
     import torch

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from harness.catalogue import Catalogue, load
 from harness.catalogue.params import fill, text_of
 from harness.catalogue.specs import Spec
-from harness.components import Inputs, Model, Precision, Runner
+from harness.components import Inputs, Model, Precision
 from harness.jobs import CaseJob
 from harness.measure import devices, seeds, state
+from harness.runner import Runner
 
 if TYPE_CHECKING:
     import torch
 
 
 class CaseWork:
-    """A case made real: what `Runner.build` and `Runner.load` get (see `harness.components.Work`)."""
+    """A case made real: what `Runner.build` and `Runner.load` get (see `harness.runner.Work`)."""
 
     def __init__(self, job: CaseJob, profiling: bool = False) -> None:
         planned, case = job.planned, job.planned.case

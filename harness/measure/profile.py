@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.components import Profiling
 from harness.jobs import Channel, ProfileJob
 from harness.measure.loaded import LoadedCase
 from harness.records.profile import ProfileResult
+from harness.runner import Profiling
 
 if TYPE_CHECKING:
     from harness.measure.prepare import CaseWork

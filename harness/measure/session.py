@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.components import Inputs, Profiling, Session, Work
+from harness.components import Inputs
+from harness.runner import Profiling, Session, Work
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """Spans of time to a recording: who is inside whom, what each spent itself, identical calls summed.
 
 Any profiler that tells when operators began and ended can be brought into this form; see
-`harness.components.Session.profile`. Pure, and without torch.
+`harness.runner.Session.profile`. Pure, and without torch.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from harness.records.profile import COPY, FILL, KERNEL
 if TYPE_CHECKING:
     import torch
 
-    from harness.components import Profiling
     from harness.records.profile import Recording
+    from harness.runner import Profiling
 
 CALL = "harness call"
 """What each profiled inference is called in the trace."""

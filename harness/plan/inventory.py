@@ -8,7 +8,8 @@ from typing import Any
 from harness.catalogue import Catalogue, PluginRequest, load
 from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import schema
-from harness.components import Device, Precision, Provided
+from harness.catalogue.provided import Provided
+from harness.components import Device, Precision
 from harness.measure import devices
 
 

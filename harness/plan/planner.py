@@ -9,14 +9,16 @@ from harness import registry
 from harness.catalogue import Catalogue, load
 from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import as_data, default_of, text_of
+from harness.catalogue.provided import Provided
 from harness.catalogue.specs import Spec
-from harness.components import Combination, Device, Model, Precision, Provided, Runner
+from harness.components import Device, Model, Precision
 from harness.errors import UsageError
 from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
 from harness.plan.points import Points
 from harness.plan.selectors import parse_selector
 from harness.records.case import AXES, Case, Plan, PlannedCase, Provider
+from harness.runner import Combination, Runner
 
 _PASS_S, _EMULATED_S, _ONCE_S, _START_S = 1.3, 8.0, 1.0, 5.0
 """For the time estimate: a pass over a case, over an emulated one, what is done once, the start."""

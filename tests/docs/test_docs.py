@@ -19,7 +19,7 @@ import pytest
 
 from harness.catalogue import Catalogue, PluginRequest, load
 from harness.cli import main as cli
-from harness.components import Model, Precision, Reporter, Runner, Session, Work
+from harness.components import Model, Precision, Reporter
 from harness.errors import ExitCode
 from harness.hookspecs import CATALOGUE_HOOKS, LIFECYCLE_HOOKS
 from harness.records import codec
@@ -36,6 +36,7 @@ from harness.records.report import (
     Speedup,
     Throughput,
 )
+from harness.runner import Runner, Session, Work
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

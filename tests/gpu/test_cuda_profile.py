@@ -33,9 +33,10 @@ def profile(tmp_path, *arguments):
 
 def test_kernel_time_agrees_with_events_at_batch_1024(tmp_path):
     """Within 5 %: median of rounds that do both, since clocks of a GPU drift."""
-    from harness.components import Device, Profiling
+    from harness.components import Device
     from harness.measure.state import strict_float32
     from harness.measure.torchprofile import profile_torch
+    from harness.runner import Profiling
 
     strict_float32()
     sizes = [512, 2048, 2048, 2048, 512]
