@@ -22,9 +22,11 @@ def app() -> FastAPI:
     import os
 
     from harness.errors import HarnessError
+    from harness.serve.server import require_extra
     from harness.serve.settings import from_environment
 
     try:
+        require_extra()
         settings = from_environment(os.environ)
         from harness.serve.app import create_app
         from harness.serve.model import load

@@ -19,7 +19,7 @@ from harness.serve.metrics import Metrics
 from harness.serve.model import Service
 from harness.serve.problems import Problem, busy, wrong
 from harness.serve.settings import ServeSettings
-from harness.serve.variant import Answered
+from harness.serve.variant import Answered, NotPadded
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +85,10 @@ class Infer:
             done = await self._gate.run(call)
         except (Full, Closed):
             raise
+        except NotPadded as error:
+            raise wrong("batch_size", str(error)) from None
         except (Unsupported, HarnessError) as error:
-            raise wrong("dtype" if dtype else "batch_size", " ".join(str(error).split())) from None
+            raise wrong("dtype", " ".join(str(error).split())) from None
         except Exception as error:
             return refusal(500, "the model failed", fault=fault_of(error, "the model failed"))
         self._metrics.inferred(done.precision, done.latency_ms / 1e3, done.batch_size)

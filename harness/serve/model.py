@@ -140,6 +140,9 @@ class ServedModel:
             except (Unsupported, HarnessError) as error:
                 self._refused[name] = str(error)
                 raise Unsupported(str(error)) from error
+            except Exception:
+                self._refused[name] = f"precision {name} failed to load; the log has it"
+                raise
             finally:
                 self._active = None
         return self._variants[name]

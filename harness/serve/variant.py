@@ -29,6 +29,10 @@ class Answered:
     precision: str
 
 
+class NotPadded(Unsupported):
+    """There is no session for this batch size, and the batch must not be filled up to another."""
+
+
 class Variant:
     """What answers for one precision.
 
@@ -63,7 +67,7 @@ class Variant:
         """Calls the model once with `count` samples: float32 inputs on the CPU, in any case.
 
         Raises:
-            Unsupported: the batch would have to be padded, and this model allows none.
+            NotPadded: the batch would have to be padded, and this model allows none.
         """
         size = count
         case = self.base
@@ -73,7 +77,7 @@ class Variant:
             if size != count:
                 if self.exact_only:
                     sizes = ", ".join(map(str, sorted(self.cases)))
-                    raise Unsupported(f"{self.exact_only}: batches of {sizes} alone")
+                    raise NotPadded(f"{self.exact_only}: batches of {sizes} alone")
                 inputs = template.padded(inputs, count, size)
         raw = case.call(case.session.bind(case.work.ready_inputs(inputs)))
         # Copied at once: the next call may write into the same buffers.

@@ -56,7 +56,7 @@ def test_onnx_gives_the_model_s_own_numbers_at_every_batch_size(client):
 def test_a_model_whose_batch_must_not_be_padded_takes_the_sizes_there_are(client, model, said):
     exact = client(SERVING, model=model, runner="strict", max_batch=4)
     assert exact.post("/infer", json={"batch_size": 4}).status_code == 200
-    answer = exact.post("/infer", json={"batch_size": 3})
+    answer = exact.post("/infer", json={"batch_size": 3, "dtype": "fp32"})
     assert (answer.status_code, answer.json()["field"]) == (422, "batch_size")
     assert said in answer.json()["error"]
     # A session that takes any batch pads nothing, and serves it.

@@ -259,3 +259,27 @@ def test_answers_are_not_held_back_for_an_acknowledgement():
         with bind(Address(host, 0), ServeSettings()) as listener:
             # What asyncio looks at before it switches Nagle's algorithm off on a connection.
             assert listener.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.slow
+def test_a_compiled_service_leaves_no_process_behind(start, tmp_path):
+    mark = f"mark-{tmp_path.name}"
+    server = start("-m", "mlp:hidden_dim=16", "-r", "compile", "--port", 0, "--max-batch", 4, MARK=mark)
+    assert httpx2.post(f"{server.url}/infer", json={"batch_size": 3}, timeout=60).status_code == 200
+
+    def alive():
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"MARK={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                    found.append(process.name)
+            except OSError:
+                continue
+        return found
+
+    assert str(server.process.pid) in alive()
+    assert server.end() == ExitCode.FINE
+    deadline = time.monotonic() + 30
+    while alive() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert alive() == []

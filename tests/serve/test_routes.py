@@ -144,6 +144,17 @@ def test_what_a_device_cannot_do_is_a_422_with_the_reason(moody):
         assert "TF32 is a mode of NVIDIA tensor cores" in answer.json()["error"]
 
 
+def test_a_precision_that_fails_to_load_is_a_fault_once_and_refused_from_then_on(client, caplog):
+    fixed = client(model="moody", runner="strict", max_batch=2)
+    first, second = (fixed.post("/infer", json={"dtype": "fp16-true"}) for _ in range(2))
+    assert first.status_code == 500
+    assert any(first.json()["id"] in r.getMessage() for r in caplog.records)
+    assert (second.status_code, second.json()["field"]) == (422, "dtype")
+    assert "precision fp16-true failed to load; the log has it" in second.json()["error"]
+    assert "secret" not in first.text + second.text
+    assert fixed.post("/infer").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "field", "said"),
     [
