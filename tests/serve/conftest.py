@@ -102,13 +102,13 @@ class Process:
 
 
 @pytest.fixture
-def start():
-    """Starts servers, each ended with the test."""
-    started = []
+def start(tmp_path_factory):
+    """Starts servers, each ended with the test. What a killed one leaves is in a folder of pytest's."""
+    started, temporary = [], str(tmp_path_factory.mktemp("temporary"))
 
     def make(*arguments, words=None, **variables):
         words = words or [sys.executable, "-m", "harness", "serve"]
-        one = Process([*words, *map(str, arguments)], variables)
+        one = Process([*words, *map(str, arguments)], {"TMPDIR": temporary, **variables})
         started.append(one)
         return one
 
