@@ -10,10 +10,10 @@ run: $(VENV)/.installed            ## measure three models under several configu
 	$(BIN)/harness run --suite quick
 
 test: $(VENV)/.installed-test      ## the test suite
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed-test ## and what takes minutes: every model under every runner and precision
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 coverage: $(VENV)/.installed-test  ## the whole test suite with coverage of every process
 	$(BIN)/python -m coverage erase

@@ -35,6 +35,12 @@ def _axis(record, axis):
     return record["label"][axis] if axis in ("model", "runner") else record["case"][axis]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _known_components():
+    """What there is has been asked once, as on any machine in use: slips in names are found at once."""
+    subprocess.run([sys.executable, "-m", "harness", "list"], check=True, capture_output=True)
+
+
 @pytest.fixture
 def harness_command(tmp_path, capfd, monkeypatch):
     """Calls the command line in this process, from an empty folder."""
