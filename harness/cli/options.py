@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness import registry
-from harness.catalogue.loading import PluginRequest
 from harness.errors import UsageError
-from harness.jobs import Matrix
-from harness.records.case import AXES, PlannedCase
-from harness.report.numbers import safe
 
 if TYPE_CHECKING:
     from harness.execute.one import OneRequest
+    from harness.records.case import PlannedCase
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -185,6 +182,8 @@ def table_or_json(function: F) -> F:
 
 def case_title(planned: PlannedCase) -> str:
     """`mlp  batch 32  eager  fp32  cpu, 2 threads`."""
+    from harness.report.numbers import safe
+
     case = planned.case
     threads = f"{case.threads} thread{'s' * (case.threads != 1)}"
     parts = [planned.label["model"], f"batch {case.batch_size}", planned.label["runner"], case.precision]
@@ -197,8 +196,12 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
     Raises:
         UsageError: an option names several, or `all`.
     """
+    # Here and not above: every command imports this module, and `harness list` is to be quick.
+    from harness.catalogue.loading import PluginRequest
     from harness.execute.one import OneRequest
+    from harness.jobs import Matrix
     from harness.plan.suites import Axes
+    from harness.records.case import AXES
 
     said = {axis: given[axis] if given[axis] is not None else defaults.get(axis) for axis in AXES}
     texts: dict[str, tuple[str, ...]] = {a: () if text is None else (text,) for a, text in said.items()}

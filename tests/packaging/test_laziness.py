@@ -64,6 +64,15 @@ def test_torch_is_not_loaded(stored, arguments):
     assert loaded_after(stored, *arguments) == f" CODE {code}"
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "suites")], ids=" ".join)
+def test_what_is_to_be_quick_loads_neither_plugins_nor_what_reads_files(stored, arguments):
+    code = PROBE.format(arguments=list(arguments), heavy=("pluggy", "msgspec", "fastapi", "tabulate", "rich"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=stored, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.stderr.rpartition("LOADED ")[2] == " CODE 0"
+
+
 def test_the_core_names_no_plugin_of_the_box():
     """Names of components appear in the registry and in plugins/, and nowhere in the core's code."""
     import ast
