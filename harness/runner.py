@@ -173,7 +173,7 @@ class Runner(Component):
         Raises:
             Unsupported: this runner writes no files, or cannot write this model.
         """
-        raise Unsupported(f"runner {self.name} exports nothing")
+        raise Unsupported(f"runner {self.name} exports nothing: leave -r out for one that does")
 
     def load(self, work: Work) -> Session:
         """A session for the case, ready for its first call."""

@@ -8,7 +8,7 @@ import click
 
 from harness.cli import options
 from harness.cli.show import message, write
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UsageError
 from harness.execute.one import one_case
 from harness.jobs import CheckJob
 from harness.plan.suites import Axes
@@ -22,7 +22,6 @@ from harness.report.numbers import safe, seconds, significant
 @click.option(
     "--other-batches",
     metavar="N,...",
-    default="",
     help="Call the loaded case with these batch sizes, too: does it recompile, does it refuse?",
 )
 @options.text_or_json
@@ -41,6 +40,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness check -r compile --other-batches 1,64
     """
     request = options.one_request(ctx, given)
+    if given["other_batches"] == "":
+        raise UsageError("--other-batches is empty", "give batch sizes, e.g. --other-batches 1,64")
     others = list(
         Axes.from_texts(batch_size=(given["other_batches"],) if given["other_batches"] else ()).batch_size
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from harness.plan.suites import Axes
 from harness.records import codec
 from harness.records.export import SCHEMA, AtBatch, ExportReport, ExportResult, VerifyResult
 from harness.report.numbers import NOTHING, safe, seconds, significant, small
-from harness.store.folder import results_folder
+from harness.store.folder import check_output, results_folder
 
 VERIFIED = "1,4,16"
 ATOL = 1e-4
@@ -98,6 +99,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 def _wanted(given: dict[str, Any], batch_size: int | None) -> _Wanted:
     example = batch_size or int(registry.defaults()["single"]["batch_size"])
     dynamic, largest = given["dynamic"], given["max_batch"]
+    if given["atol"] is not None and not math.isfinite(given["atol"]):
+        raise UsageError("--atol must be a finite number")
     if given["verify"] == "":
         raise UsageError("--verify is empty", "give batch sizes, e.g. --verify 1,16")
     chosen = list(Axes.from_texts(batch_size=(given["verify"],)).batch_size) if given["verify"] else []
@@ -124,9 +127,11 @@ def _target(given: dict[str, Any], case: OneCase) -> Path:
     """Where the file goes: `results/<model>.onnx`, with the precision where that is not the default."""
     if given["output"] is not None:
         target = Path(given["output"])
-        if not target.name or target.is_dir():
-            raise UsageError(f"--output {given['output']!r} names no file", "e.g. --output model.onnx")
-        return target
+        check_output(target)
+        if target.exists() and not target.is_file():
+            # A device or a pipe: it would be replaced by a file.
+            raise StoreError(f"cannot write {target}: it is no regular file", "e.g. --output model.onnx")
+        return target.resolve() if target.is_symlink() else target
     name, precision = case.planned.label["model"], case.planned.case.precision
     if precision != registry.defaults()["single"]["precision"]:
         name += f"_{precision}"

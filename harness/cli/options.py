@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from harness.records.case import PlannedCase
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MOST_S = 1e7
+"""Seconds; four months are more than anybody waits, and fewer than a clock can hold."""
 
 TEXT, JSON = "text", "json"
 """How a command whose result is no report shows it."""
@@ -107,7 +111,7 @@ def case(**defaults: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         function = click.option(
             "--timeout",
-            type=click.FloatRange(min=0.1),
+            type=click.FloatRange(min=0.1, max=MOST_S),
             default=600.0,
             show_default=True,
             metavar="S",
@@ -202,6 +206,7 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
     from harness.jobs import Matrix
     from harness.plan.suites import Axes
     from harness.records.case import AXES
+    from harness.store.folder import check_output
 
     said = {axis: given[axis] if given[axis] is not None else defaults.get(axis) for axis in AXES}
     texts: dict[str, tuple[str, ...]] = {a: () if text is None else (text,) for a, text in said.items()}
@@ -210,6 +215,8 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
         if len(values) > 1 or values == ("all",):
             what = axis.replace("_", " ")
             raise UsageError(f"this command takes one {what}, not {said[axis]!r}", "`harness run` sweeps")
+    if given.get("output") is not None:
+        check_output(Path(given["output"]))
     if not math.isfinite(given["timeout"]):
         raise UsageError("--timeout must be a finite number")
     return OneRequest(

@@ -32,7 +32,7 @@ MANY = 10
 @options.case()
 @click.option(
     "--warmup",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1_000_000),
     default=5,
     show_default=True,
     metavar="N",
@@ -40,7 +40,7 @@ MANY = 10
 )
 @click.option(
     "--calls",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000_000),
     default=3,
     show_default=True,
     metavar="N",

@@ -55,7 +55,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.1),
+    type=click.FloatRange(min=0.1, max=options.MOST_S),
     default=600.0,
     show_default=True,
     metavar="S",

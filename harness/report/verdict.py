@@ -9,7 +9,7 @@ from harness.report.numbers import safe, small
 def verdict(found: Verification | None) -> str:
     """`7e-7 of the spread of the float64 reference (limit 1e-4), ...: correct`."""
     if found is None:
-        return "not verified: the model has no reference"
+        return "not verified"
     if found.error is None:
         return f"INCORRECT: {safe(found.reason or '')}"
     text = f"{small(found.error)} of the spread of the {found.reference} reference"

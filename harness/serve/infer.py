@@ -105,9 +105,11 @@ class Infer:
         """The request's body, checked against what the model takes."""
         body = schemas.InferBody()
         arrays = None
-        if kind in _BYTES and data:
+        if kind in _BYTES:
+            if not data:
+                raise wrong("body", "is empty: for random input leave the content type out, or send JSON")
             arrays = payload.from_bytes(data, self._model.template, self._settings.max_body)
-        elif kind in _BYTES or (not kind and not data):
+        elif not kind and not data:
             pass
         elif kind == "application/json" or kind.endswith("+json"):
             body = _json(data)

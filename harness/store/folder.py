@@ -113,6 +113,16 @@ def read_report_file(path: Path) -> Report:
         raise StoreError(f"{path} is no report: {error}") from error
 
 
+def check_output(path: Path) -> None:
+    """Refuses what no file can be written to, before any work is done for it.
+
+    Raises:
+        StoreError: the name is empty or that of a folder.
+    """
+    if not path.name or path.is_dir():
+        raise StoreError(f"cannot write {path}: that names a folder and no file", "name a file in it")
+
+
 def raw_run(path: Path) -> bool:
     """Whether a file begins as a run file does."""
     with open(path, "rb") as file:
@@ -126,10 +136,7 @@ def write_whole(path: Path, data: str | bytes) -> None:
         StoreError: it cannot be written.
     """
     raw = data.encode() if isinstance(data, str) else data
-    if not path.name:
-        raise StoreError("the name of the file to write is empty")
-    if path.is_dir():
-        raise StoreError(f"cannot write {path}: it is a folder")
+    check_output(path)
     if path.suffix == runfile.SUFFIX and path.is_file() and raw_run(path):
         raise StoreError(f"{path} is a run file: its measurements would be lost", "choose another name")
     path = path.resolve() if path.is_symlink() and path.is_file() else path

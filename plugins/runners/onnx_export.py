@@ -127,7 +127,7 @@ def _cause(error: BaseException) -> str:
     return (telling or lines or [type(error).__name__])[0][:200]
 
 
-_NOISE = ("torchvision", "LeafSpec", "is deprecated", "copyreg")
+_NOISE = ("torchvision", "The axis name: batch will not be used", "LeafSpec", "is deprecated", "copyreg")
 """Nothing that concerns the model: extensions that are not installed, torch's own deprecations."""
 
 

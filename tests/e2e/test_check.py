@@ -120,6 +120,7 @@ def test_eager_runs_as_asked(harness_command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--other-batches", ""], "--other-batches is empty"),
         (["--other-batches", "two"], "'two' is no batch size"),
         (["-r", "eager,compile"], "this command takes one runner"),
         (["-r", "complie"], "there is no runner 'complie'; did you mean compile?"),

@@ -1,6 +1,7 @@
 """Exports: right at every batch size or not written; what is wrong is found by running it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -110,7 +111,9 @@ def test_a_tighter_limit_of_ones_own_counts_for_every_precision(harness_command)
         (["--verify", "1,300"], "batch size 300 is above --max-batch 256"),
         (["--verify", ""], "--verify is empty"),
         (["--static", "--verify", "4"], "a static export has one batch size"),
-        (["--output", "."], "names no file"),
+        (["--output", "."], "that names a folder and no file"),
+        (["--output", "/dev/null"], "it is no regular file"),
+        (["--atol", "nan"], "--atol must be a finite number"),
         (["--atol", "0"], "0.0 is not in the range"),
     ],
 )
@@ -119,6 +122,16 @@ def test_wrong_input_is_one_line_and_exit_code_2(harness_command, arguments, sai
     assert done.code == 2
     assert said in done.err
     assert "Traceback" not in done.err
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_link_is_written_through_and_stays_one(harness_command, tmp_path):
+    (tmp_path / "kept.onnx").write_text("old")
+    (tmp_path / "link.onnx").symlink_to("kept.onnx")
+    done = harness_command("export", "-m", "mlp:hidden_dim=8", "--verify", 4, "-o", "link.onnx")
+    assert done.code == 0
+    assert (tmp_path / "link.onnx").is_symlink()
+    assert (tmp_path / "kept.onnx").stat().st_size > 1000
 
 
 def test_a_runner_that_writes_no_files_says_so(harness_command):

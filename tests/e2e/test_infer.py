@@ -89,6 +89,9 @@ def test_what_is_unsupported_says_what_would_work(harness_command):
         (["-p", "all"], "this command takes one precision, not 'all'"),
         (["-m", "mpl"], "there is no model 'mpl'; did you mean mlp?"),
         (["-b", "0"], "'0' is no batch size"),
+        (["--timeout", "99999999999999"], "is not in the range"),
+        (["--output", "."], "that names a folder and no file"),
+        (["--output", ""], "that names a folder and no file"),
         (["--format", "xml"], "'xml' is not one of"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from .conftest import PLUGINS, Ended
 
 ODD = PLUGINS / "odd.py"
-MODELS = "branch,nans,constant,empty,in-place,sets-threads,wrong-batch,nan-items,no-items,keyboard,unreadable"
+MODELS = "branch,nothing,nans,constant,empty,in-place,sets-threads,wrong-batch,nan-items,no-items,keyboard,unreadable"
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def swept(tmp_path_factory):
     [
         ("branch", "ok", ""),
         ("nans", "incorrect", "the reference is NaN or Inf everywhere"),
+        ("nothing", "incorrect", "the model returns no tensor"),
         ("constant", "ok", "no output answers to its input"),
         ("empty", "ok", "not verified: every output is empty"),
         ("in-place", "incorrect", "the model changes its inputs in place"),

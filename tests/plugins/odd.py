@@ -25,6 +25,11 @@ class Empty(torch.nn.Module):
         return x[:0]
 
 
+class Nothing(torch.nn.Module):
+    def forward(self, x):
+        return None
+
+
 class InPlace(torch.nn.Module):
     def forward(self, x):
         return x.add_(1)
@@ -75,6 +80,7 @@ def harness_models():
     yield Odd("nans", Nans)
     yield Odd("constant", Constant)
     yield Odd("empty", Empty)
+    yield Odd("nothing", Nothing)
     yield Odd("in-place", InPlace)
     yield Odd("sets-threads", Threads)
     yield Odd("wrong-batch", Constant)
