@@ -332,8 +332,8 @@ def test_a_model_that_breaks_is_one_line_and_leaves_no_trace(harness_command, ho
     ("arguments", "said"),
     [
         (["-m", "mlp,cnn"], "this command takes one model, not 'mlp,cnn'"),
-        (["--calls", "0"], "0 is not in the range x>=1"),
-        (["--warmup", "-1"], "-1 is not in the range x>=0"),
+        (["--calls", "0"], "0 is not in the range 1<=x<=1000000"),
+        (["--warmup", "-1"], "-1 is not in the range 0<=x<=1000000"),
         (["--rows", "many"], "'many' is not a valid integer"),
         (["--sort", "time"], "'time' is not one of"),
         (["--group", "module"], "'module' is not one of"),
