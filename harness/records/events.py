@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.records.case import Plan, Scenario
+from harness.records.noise import BlockNoise
 
 SCHEMA = 1
 
@@ -150,11 +151,25 @@ class Timing:
     calls_ns: str
     """Every timed call, packed by `pack_ns`."""
     blocks: list[int]
-    """How many consecutive calls belong to each block."""
+    """How many consecutive entries of `calls_ns` belong to each block."""
     warm_up_calls: int
     warm_up_s: float
     warm_up: str
-    """`steady`, `no steady state` or `capped` (too slow to find out)."""
+    """`flat`, `warm-up`, `slowdown`, `no steady state` or `capped` (too slow to find out); `steady` in
+    files of earlier versions.
+    """
+    calls_per_stamp: int = 1
+    """More than 1 for calls too short for the clock: each entry of `calls_ns` is that many together."""
+    empty_ns: float = 0.0
+    """What the loop around those calls takes of itself, for each: to be subtracted."""
+    noise: list[BlockNoise] = field(default_factory=list)
+    """The audit of each block, in the order of `blocks`; empty where nothing was audited."""
+    device_ns: list[float] = field(default_factory=list)
+    """Device time of one call, a value for each of its own blocks; empty on the CPU, or where it cannot
+    be told from the host's.
+    """
+    device_note: str | None = None
+    """Why there is no device time where there should be one."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,38 @@
+"""What disturbed a timed block, from channels that know nothing of the times themselves.
+
+None where the system does not say. A flag says which channel found a block suspect; whether a block
+was slow never does, since leaving out slow blocks would make every result too fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class BlockNoise:
+    """The audit of one block: deltas from just before to just after its timed calls."""
+
+    wall_s: float
+    """From the first reading to the second."""
+    steal: float | None = None
+    """Share of this machine's processor time that the hypervisor gave to others."""
+    run_delay: float | None = None
+    """Time this process's threads waited for a processor, over wall time."""
+    throttled_s: float | None = None
+    """Seconds that the cgroup held this process back."""
+    pressure: float | None = None
+    """Share of the time in which something on the machine waited for a processor (PSI, some)."""
+    others_cpu: float | None = None
+    """Processors' worth of time that other processes used."""
+    switches: int | None = None
+    """Involuntary context switches of this process."""
+    major_faults: int | None = None
+    canary: float | None = None
+    """Time of a fixed integer loop just before the block, over that loop's usual time here."""
+    clock_mhz: float | None = None
+    """The accelerator's clock by its own probe."""
+    throttle: list[str] = field(default_factory=list)
+    """What the accelerator's driver says slowed it: power cap, thermal, ..."""
+    flags: list[str] = field(default_factory=list)
+    """The channels that find the block suspect; empty for a quiet one."""
