@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.traces import FORTY, FOUR, ONE, PAIRS, TWO, Trace, median_ns
+from benchmarks.traces import FORTY, FOUR, ONE, PAIRS, TWO, Span, Trace, median_ns
 from harness.analyse.statistics import t_quantile
-from harness.compare.rule import QUICK, STANDARD, Block, Mode, collect, judged
+from harness.compare.rule import QUICK, STANDARD, Block, Collected, Mode, collect, judged
 from harness.records.comparison import FASTER, SLOWER
 
 RESAMPLES = 2000
@@ -32,6 +32,12 @@ class Rule:
     decide: Callable[[Trace], int]
     tells: str
     """What counts as telling a difference."""
+    share: Callable[[Trace], float] = lambda trace: 1.0
+    """Of the trace, what the rule looks at: the others' time is not its cost."""
+
+    def cost_s(self, trace: Trace) -> float:
+        """Seconds of measuring that this rule takes."""
+        return trace.wall_s * self.share(trace)
 
 
 def sign(value: float) -> int:
@@ -100,9 +106,7 @@ def criterion(trace: Trace) -> int:
     below = float(np.mean(chance < _welch(base[None], new[None])[0]))
     if 2 * min(below, 1 - below) >= 0.05:
         return 0
-    means = [
-        a[rng.integers(0, len(a), (RESAMPLES, len(a)))].mean(1) for a in (base, new)
-    ]
+    means = [a[rng.integers(0, len(a), (RESAMPLES, len(a)))].mean(1) for a in (base, new)]
     low, high = np.quantile(means[1] / means[0] - 1, [0.025, 0.975])
     return int(low > 0.01) - int(high < -0.01)
 
@@ -169,28 +173,52 @@ def ours(mode: Mode) -> Callable[[Trace], int]:
     """`harness compare`: harness/compare/rule.py and verdict.py. Telling is FASTER or SLOWER."""
 
     def decide(trace: Trace) -> int:
-        pairs = pair_blocks(trace)
-        # A trace that was recorded to its end by another mode may be short of pairs.
-        found = judged(collect(mode, 2, lambda: next(pairs, None)))[0]
+        found = judged(_collected(mode, trace))[0]
         return (found.word == SLOWER) - (found.word == FASTER)
 
     return decide
 
 
+def pairs_used(mode: Mode) -> Callable[[Trace], float]:
+    """The share of a trace's pairs that a mode measures."""
+
+    def share(trace: Trace) -> float:
+        found = _collected(mode, trace)
+        return (found.pairs + len(found.disturbed[0])) / len({s.process for s in trace.spans})
+
+    return share
+
+
+def _collected(mode: Mode, trace: Trace) -> Collected:
+    pairs = pair_blocks(trace)
+    return collect(mode, 2, lambda: next(pairs, None))
+
+
 def pair_blocks(trace: Trace) -> Iterator[list[Block]]:
     """The pairs of a lock-step trace, in their order."""
-    pairs: dict[int, list[Block]] = {}
+    pairs: dict[int, list[Span]] = {}
     for span in trace.spans:
-        block = Block(span.arm, span.round, math.log(median_ns(span)), span.suspect)
-        pairs.setdefault(span.process, []).append(block)
-    yield from pairs.values()
+        pairs.setdefault(span.process, []).append(span)
+    yield from map(blocks_of, pairs.values())
 
 
+def blocks_of(spans: Sequence[Span]) -> list[Block]:
+    """The blocks of one pair."""
+    return [Block(s.arm, s.round, math.log(median_ns(s)), s.suspect) for s in spans]
+
+
+OUR_WORDS = "FASTER or SLOWER, 99 %"
 RULES = [
-    Rule("harness compare, standard", PAIRS, ours(STANDARD), "FASTER or SLOWER, 99 %"),
-    Rule("harness compare, quick", PAIRS, ours(QUICK), "FASTER or SLOWER, 99 %"),
+    Rule("harness compare, standard", PAIRS, ours(STANDARD), OUR_WORDS, pairs_used(STANDARD)),
+    Rule("harness compare, quick", PAIRS, ours(QUICK), OUR_WORDS, pairs_used(QUICK)),
     Rule("torch Timer, two times 2 s", ONE, blocked_autorange, "medians more than 1 % apart"),
-    Rule("torch Compare, default 0.2 s", ONE, compare_colours, "another colour (more than 1 %)"),
+    Rule(
+        "torch Compare, default 0.2 s",
+        ONE,
+        compare_colours,
+        "another colour (more than 1 %)",
+        lambda trace: 0.1,
+    ),
     Rule("pyperf compare_to", FORTY, pyperf_compare_to, "significant, 95 %"),
     Rule("criterion", TWO, criterion, "regressed or improved, 95 % and 1 %"),
     Rule("google/benchmark U test", TWO, google_benchmark, "p < 0.05"),

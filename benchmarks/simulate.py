@@ -30,6 +30,7 @@ CALLS = 11
 """Calls of a block."""
 RESUME, START = 4, 200
 """Calls' worth of time that pass before a block (20 ms of 5 ms calls) and before a pair."""
+DAY = 12_000
 MOST_AT_ONCE = 500
 """Sessions that are simulated together: what fits into the processor's cache is fast."""
 
@@ -56,7 +57,7 @@ class Noise:
     """Of a drift that forgets, AR(1): after so many calls its correlation is 1/e. 0: it never forgets,
     and `drift_sd` is what it walks in 1000 calls."""
     wave: float = 0.0
-    """A day: a sine of this height over the session, and one step of twice this height."""
+    """A day: a sine of this height, and one step of twice this height; a day is 12,000 calls, a minute."""
     bursts: float = 0.0
     """Share of blocks that a neighbour slows by 15 %, in runs of about a pair's length. The audit finds
     19 in 20 of them, and 1 in 100 of the others."""
@@ -154,8 +155,8 @@ def drift(rng: Generator, noise: Noise, sessions: int, gaps: Ints, calls: int) -
         path *= noise.drift_sd * np.sqrt(steps.ravel() / 1000)[:, None]
         path = path.cumsum(0)
     if noise.wave:
-        at = (steps.cumsum() / steps.sum())[:, None]
-        phase, moment = rng.random((1, sessions)), rng.random((1, sessions))
+        at = steps.cumsum()[:, None] / DAY
+        phase, moment = rng.random((1, sessions)), rng.random((1, sessions)) * max(at[-1, 0], 1.0)
         path = path + noise.wave * np.sin(2 * math.pi * (at + phase)) + 2 * noise.wave * (at > moment)
     shaped: Floats = np.moveaxis(path.reshape(len(gaps), calls, sessions), 2, 0)
     return shaped

@@ -86,7 +86,9 @@ def _spans(
         part = slice(first, first + shape.readings)
         clock += int(gaps[first]) * CALL_NS
         flag = bool(suspect[part].any())
-        found = Span(int(arms[first]), int(process[first]), 0, clock, shape.loops, flag, readings[part].tolist())
+        found = Span(
+            int(arms[first]), int(process[first]), 0, clock, shape.loops, flag, readings[part].tolist()
+        )
         spans.append(found)
         clock += int(readings[part].sum())
     return spans
