@@ -189,7 +189,7 @@ def usual_call_ns() -> float:
 
 
 def record(path: Path, minutes: float, seed: int | None) -> int:
-    """Appends traces to a file until the time is up; a session that was begun is completed first.
+    """Appends traces to a file until the time is up; a session that was left incomplete is completed first.
 
     Sessions alternate between the same code and 3 % slower. The name of the machine is its processor's.
     """
