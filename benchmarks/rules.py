@@ -19,8 +19,8 @@ from harness.analyse.statistics import t_quantile
 from harness.compare.rule import QUICK, STANDARD, Block, Collected, Mode, collect, judged
 from harness.records.comparison import FASTER, SLOWER
 
-RESAMPLES = 2000
-"""Of bootstraps: criterion draws 100,000, which moves a p-value of 0.05 by 0.005."""
+RESAMPLES = 1000
+"""Of bootstraps: criterion draws 100,000, which moves a p-value of 0.05 by 0.007."""
 
 
 @dataclass(frozen=True)
