@@ -120,6 +120,7 @@ JOBS: dict[str, type] = {
     "export": ExportJob,
     "verify": CaseJob,
     "profile": ProfileJob,
+    "arm": CaseJob,
 }
 Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob
 
@@ -188,10 +189,21 @@ MOST_BYTES = 256 << 20
 
 
 class Channel:
-    """The child's end of the pipe."""
+    """The child's end of the pipes: one for answers, one for commands."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, commands: int | None = None) -> None:
         self._fd = fd
+        self._commands = commands
+
+    def command(self) -> str:
+        """Waits for the next command, one line; empty once nobody gives any more."""
+        assert self._commands is not None
+        line = bytearray()
+        while data := os.read(self._commands, 1):
+            if data == b"\n":
+                break
+            line += data
+        return line.decode()
 
     def send(self, name: str, body: Any = None) -> None:
         """Sends one message; `stage`, `verification`, `result` or `failure`."""

@@ -43,6 +43,16 @@ def _t_cdf(t: float, freedom: int) -> float:
     return 1 - 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
+def t_p_value(t: float, freedom: int) -> float:
+    """P(|T| >= |t|): how often chance alone goes at least this far, in either direction.
+
+    Computed from the tail itself, so that a very small one is not lost in 1 - P.
+    """
+    if freedom < 1:
+        raise ValueError(f"no t with {freedom} degrees of freedom")
+    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
 def _incomplete_beta(x: float, a: float, b: float) -> float:
     if x <= 0 or x >= 1:
         return float(x >= 1)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalogue.loading import PluginRequest
+from harness.execute.child import Outcome
 from harness.execute.signals import Interrupts
-from harness.execute.supervise import Outcome, ZygoteProcess
+from harness.execute.supervise import ZygoteProcess
 from harness.inventory import cache_home
 from harness.jobs import Job
 from harness.records.case import PlannedCase, Provider

@@ -59,13 +59,17 @@ class Latency:
     high: float | None
     level: float
     iqr: float
-    """Interquartile range of all single calls."""
+    """Interquartile range of all single calls; of lots of calls where they are timed many at once; of
+    blocks for device time.
+    """
     min: float
     mean: float
     replicates: list[float]
     """The value of each replicate, in the order of the passes."""
     p90: Percentile | None = None
-    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662)."""
+    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662), or where calls are
+    timed many at once.
+    """
     p99: Percentile | None = None
 
 
@@ -133,9 +137,16 @@ class Record:
     calls: int
     boundary: str
     warm_up: str | None
-    """steady, no steady state, or capped: the worst of the replicates."""
+    """The worst of the replicates: no steady state, slowdown, capped (too slow to tell), warm-up (slow
+    at first), flat; steady in runs of earlier versions.
+    """
     latency_ms: Latency | None = None
     device_ms: Latency | None = None
+    """Device time: how long an accelerator is busy for one call, measured behind a backlog."""
+    launch_bound: bool | None = None
+    """Whether request latency is above 1.1 times device time: then the host's launching is what a caller
+    waits for, and a quicker kernel gains nothing. Null without device time.
+    """
     throughput_per_s: Throughput | None = None
     speedup: Speedup | None = None
     ready_s: Ready | None = None

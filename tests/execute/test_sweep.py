@@ -14,7 +14,7 @@ import pytest
 
 from harness.catalogue import PluginRequest
 from harness.execute import sweep as sweep_module
-from harness.execute.supervise import Outcome
+from harness.execute.child import Outcome
 from harness.execute.sweep import Sweep
 from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult, SampleResult
 from harness.records import codec
