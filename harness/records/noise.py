@@ -38,3 +38,15 @@ class BlockNoise:
     """What the accelerator's driver says slowed it: power cap, thermal, ..."""
     flags: list[str] = field(default_factory=list)
     """The channels that find the block suspect; empty for a quiet one."""
+
+
+@dataclass(frozen=True)
+class NoiseSummary:
+    """The audits of all timed blocks of a run."""
+
+    blocks: int
+    """How many were audited."""
+    suspect: int
+    """How many of them have a flag."""
+    flags: dict[str, int] = field(default_factory=dict)
+    """How many blocks each channel found suspect, the most frequent first."""
