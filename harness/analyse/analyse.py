@@ -210,6 +210,7 @@ class _Analysed:
             facts=self._facts(),
             warnings=self._all_warnings(speedup, baseline),
             is_baseline=planned.baseline_id == planned.id,
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:
