@@ -209,6 +209,7 @@ class _Analysed:
             warnings=self._all_warnings(speedup, baseline),
             noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.records.case import Case, Environment, PluginInfo, check_label
+from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
 from harness.records.noise import NoiseSummary
 
@@ -165,6 +165,8 @@ class Record:
     is_baseline: bool = False
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
+    providers: list[Provider] = field(default_factory=list)
+    """Who provides its components; empty in reports of earlier versions."""
 
     def __post_init__(self) -> None:
         check_label(self.label)
