@@ -7,10 +7,11 @@ import statistics
 from dataclasses import replace
 from typing import Any
 
-from harness.analyse import replicate
+from harness.analyse import noise, replicate
 from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
 from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, worst
+from harness.records.noise import BlockNoise
 from harness.records.report import (
     SCHEMA,
     Latency,
@@ -65,6 +66,7 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
+        noise=noise.summary(_audits(run.samples)),
     )
 
 
@@ -205,7 +207,9 @@ class _Analysed:
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
             warnings=self._all_warnings(speedup, baseline),
+            noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -254,6 +258,11 @@ def _latency(values: list[float], calls: list[float], percentiles: bool) -> Late
         p90=_percentile(calls, 0.90) if percentiles else None,
         p99=_percentile(calls, 0.99) if percentiles else None,
     )
+
+
+def _audits(samples: list[Sample]) -> list[BlockNoise]:
+    """Of every timed block."""
+    return [block for s in samples if s.timing is not None for block in s.timing.noise]
 
 
 def _percentile(ordered: list[float], share: float) -> Percentile | None:

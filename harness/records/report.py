@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.records.case import Case, Environment, PluginInfo, check_label
+from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
+from harness.records.noise import NoiseSummary
 
 SCHEMA = 1
 
@@ -35,6 +36,8 @@ class RunInfo:
     warnings: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     """Lines of the run file that could not be read, by number."""
+    noise: NoiseSummary | None = None
+    """How quiet the machine was in the timed blocks; null where they were not audited."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,13 @@ class Record:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
+    """The channels of the audit that found any of its blocks suspect, the most frequent first."""
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
+    providers: list[Provider] = field(default_factory=list)
+    """Who provides its components; empty in reports of earlier versions."""
 
     def __post_init__(self) -> None:
         check_label(self.label)
