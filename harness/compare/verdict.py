@@ -21,6 +21,8 @@ MARGIN = 0.01
 POWER = 0.95
 MOST_NEEDED = 1000
 """Nobody measures more pairs than this; `needed` is left out above it."""
+_LARGEST = 690.0
+"""The log of the largest ratio that is printed; a little more is beyond a double."""
 
 
 def verdict(
@@ -50,7 +52,7 @@ def verdict(
     pairs = len(values)
     if error is None:
         reason = "one pair has no interval"
-        return Verdict(INCONCLUSIVE, False, math.exp(mean), None, None, level, margin, pairs, reason=reason)
+        return Verdict(INCONCLUSIVE, False, _ratio(mean), None, None, level, margin, pairs, reason=reason)
     found = judge(mean, error, freedom or pairs - 1, pairs, level, margin)
     if not noisy:
         return found
@@ -91,9 +93,7 @@ def judge(mean: float, error: float, freedom: float, pairs: int, level: float, m
     needed = None
     if word == INCONCLUSIVE:
         needed = pairs_needed(mean, error * math.sqrt(pairs), pairs, level, margin)
-    return Verdict(
-        word, material, math.exp(mean), math.exp(low), math.exp(high), level, margin, pairs, needed
-    )
+    return Verdict(word, material, _ratio(mean), _ratio(low), _ratio(high), level, margin, pairs, needed)
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[float]:
@@ -155,3 +155,8 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     if count < 2:
         return mean, None
     return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (count - 1) / count)
+
+
+def _ratio(log: float) -> float:
+    """Two pairs that are far apart have an interval beyond all numbers, and JSON has no infinity."""
+    return math.exp(max(-_LARGEST, min(_LARGEST, log)))
