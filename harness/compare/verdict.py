@@ -3,7 +3,8 @@
 A value is log(time of new / time of base) of one pair. Everything is decided on this scale, where
 swapping the two only changes the sign: the mirror image of a verdict is exact. The processes are the
 unit of replication. With rounds or calls as the unit, two processes of the same code are called
-different in 8 to 47 % of comparisons instead of 1 %, since each process has a speed of its own.
+different in 3 to 46 % of comparisons instead of 1 %, since each process has a speed of its own
+(docs/benchmarks/virtual.md).
 """
 
 from __future__ import annotations
