@@ -7,6 +7,7 @@ import statistics
 from dataclasses import replace
 from typing import Any
 
+from harness.analyse.aim import aim_of
 from harness.analyse.statistics import (
     LEVEL,
     block_medians,
@@ -18,6 +19,7 @@ from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, unpack_ns, worst
 from harness.records.report import (
     SCHEMA,
+    Aim,
     Latency,
     Percentile,
     Ready,
@@ -68,6 +70,7 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
+        reason=ended.reason if ended else None,
     )
 
 
@@ -168,6 +171,14 @@ class _Analysed:
         later = [t for replicate, t in times.items() if replicate > 0]
         return Ready(cold, statistics.median(later) if later else None)
 
+    def aim(self) -> Aim | None:
+        """What became of the width that the run aimed at: of correct cases alone."""
+        until = self.run.header.settings.until
+        counted = [s for s in self.samples if s.replicate in self.values and s.status == OK]
+        if until is None or not counted:
+            return None
+        return aim_of([s.timing for s in counted if s.timing], [s.seconds for s in counted], until)
+
     def speedup(self, baseline: _Analysed | None) -> Speedup | None:
         """Paired by pass: in each, both were children of the same zygote."""
         if baseline is None or baseline is self or not baseline.values or not self.values:
@@ -210,6 +221,7 @@ class _Analysed:
             facts=self._facts(),
             warnings=self._all_warnings(speedup, baseline),
             is_baseline=planned.baseline_id == planned.id,
+            aim=self.aim(),
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class RunInfo:
     warnings: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     """Lines of the run file that could not be read, by number."""
+    reason: str | None = None
+    """Why it ended, in one sentence, if there is something to say."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,24 @@ class Speedup:
 
 
 @dataclass(frozen=True)
+class Aim:
+    """How wide the case's 95 % interval was to be at most (`--until`), and what became of it."""
+
+    of: str
+    """Whose interval: `latency`, or `device time` where every replicate has it."""
+    wanted: float
+    """Relative half-width: 0.05 is 5 %."""
+    half_width: float | None
+    """What it is; null for a single replicate."""
+    reached: bool
+    passes_needed: int | None = None
+    """About how many passes would reach it, if the spread stays as it is; null if it is reached, or if
+    100 would not do."""
+    seconds_needed: float | None = None
+    """About how long the missing replicates of this case take."""
+
+
+@dataclass(frozen=True)
 class Ready:
     """Seconds from the start of loading to the end of the first call.
 
@@ -148,6 +168,8 @@ class Record:
     noise: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
+    aim: Aim | None = None
+    """Null where no width was aimed at, or nothing was measured."""
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
 
