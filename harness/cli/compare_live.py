@@ -35,6 +35,8 @@ PARAMETERS = (
     "seed",
     "timeout",
     "tolerance",
+    "wait",
+    "no_lock",
 )
 """Names of the options of a live comparison."""
 MODES = ("quick", "standard", "rigorous")
@@ -98,6 +100,7 @@ def live_options(function: F) -> F:
             help="Accept errors up to X whatever the precision.",
         ),
     ]
+    function = options.lock(function)
     for option in reversed(several):
         function = option(function)
     return function
@@ -137,9 +140,14 @@ def live(ctx: click.Context, given: dict[str, Any]) -> tuple[ComparisonReport, E
         command=shlex.join(["harness", *sys.argv[1:]]),
     )
     folder = Folder(results_folder(given["results"]))
-    with Interrupts() as interrupts, _Progress(request.mode.most) as progress:
+    named = {device for arm in arms for device in arm.matrix.device}
+    with (
+        options.locks(given, tuple(named) or None) as locks,
+        Interrupts() as interrupts,
+        _Progress(request.mode.most) as progress,
+    ):
         try:
-            run = compare_live(request, folder, interrupts, progress)
+            run = compare_live(request, folder, interrupts, progress, locks)
         except Interrupted:
             if interrupts.received == signal.SIGINT:
                 raise KeyboardInterrupt from None
