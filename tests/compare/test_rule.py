@@ -6,6 +6,8 @@ import random
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.compare.rule import (
     MODES,
@@ -120,6 +122,18 @@ def test_an_imprecise_comparison_ends_at_the_most_pairs(mode, most):
 def test_a_glaring_difference_is_no_reason_to_stop():
     """Stopping on significance calls the same code different in 5 of 100 comparisons."""
     assert enough(STANDARD, [spread(0.05, 20)]) == enough(STANDARD, [spread(0.05, 20, mean=3.0)]) is False
+
+
+@given(
+    st.sampled_from(sorted(MODES)),
+    st.lists(st.integers(-50, 50), min_size=20, max_size=45),
+    st.sampled_from([0.001, 0.003]),
+    st.integers(-400, 400),
+)
+def test_where_the_values_lie_never_decides_whether_there_are_enough(name, values, unit, shift):
+    here = [v * unit / 4 for v in values]
+    there = [(v + shift) * unit / 4 for v in values]
+    assert enough(MODES[name], [here]) == enough(MODES[name], [there])
 
 
 def test_rigorous_goes_on_where_standard_is_content():
