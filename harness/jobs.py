@@ -17,6 +17,7 @@ from harness.catalogue.loading import PluginRequest
 from harness.records import codec
 from harness.records.case import PlannedCase, Scenario
 from harness.records.events import Memory, Settings, Timing, Verification
+from harness.records.noise import BlockNoise
 
 # ---- jobs ---------------------------------------------------------------------------------------
 
@@ -108,6 +109,15 @@ class ProfileJob:
     """The file for the trace."""
 
 
+@dataclass(frozen=True)
+class ArmJob:
+    """Be one side of a pair: load, verify, warm up, and time a block whenever it is told to."""
+
+    case: CaseJob
+    cpu: int | None = None
+    """Call from this processor alone. Where the host only launches, the one it lands on decides."""
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -120,9 +130,9 @@ JOBS: dict[str, type] = {
     "export": ExportJob,
     "verify": CaseJob,
     "profile": ProfileJob,
-    "arm": CaseJob,
+    "arm": ArmJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ArmJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:
@@ -162,6 +172,39 @@ class SampleResult:
     warnings: list[str]
     spoiled: str | None = None
     """Why the timing does not count, e.g. a recompilation while it ran."""
+
+
+@dataclass(frozen=True)
+class ArmWarm:
+    """One side of a pair is warmed up."""
+
+    warm_up_calls: int
+    warm_up_s: float
+    calls_per_stamp: int
+    empty_ns: float
+
+
+@dataclass(frozen=True)
+class ArmBlock:
+    """One side of a pair has timed a block."""
+
+    stamps_ns: str
+    events: int
+    noise: BlockNoise | None = None
+    device_ns: float | None = None
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One side of a pair has done its last block."""
+
+    ready_s: float
+    load_s: float
+    warm_up: str
+    device_note: str | None
+    verification: Verification | None
+    facts: dict[str, Any]
+    warnings: list[str]
 
 
 @dataclass(frozen=True)

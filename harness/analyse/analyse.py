@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from harness.analyse import noise, replicate
+from harness.analyse.aim import aim_of
 from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
 from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, worst
 from harness.records.noise import BlockNoise
 from harness.records.report import (
     SCHEMA,
+    Aim,
     Latency,
     Percentile,
     Ready,
@@ -67,6 +69,7 @@ def run_info(run: StoredRun) -> RunInfo:
         warnings=header.plan.warnings,
         damage=run.damage,
         noise=noise.summary(_audits(run.samples)),
+        reason=ended.reason if ended else None,
     )
 
 
@@ -145,12 +148,12 @@ class _Analysed:
         calls = sorted(ms for v in several for ms in v.calls)
         # The spread of single calls is not in the times of many together.
         single = all(v.together == 1 for v in several)
-        return _latency([v.value for v in several], calls, percentiles=single)
+        return latency_of([v.value for v in several], calls, percentiles=single)
 
     def device_time(self) -> Latency | None:
         several = [v.device for v in self.timed.values() if v.device is not None]
         blocks = [ns / 1e6 for s in self.samples if s.timing for ns in s.timing.device_ns]
-        return _latency(several, sorted(blocks), percentiles=False) if several else None
+        return latency_of(several, sorted(blocks), percentiles=False) if several else None
 
     def ready(self) -> Ready | None:
         """Cold: the build and the first replicate. Warm: the median of the others."""
@@ -163,6 +166,14 @@ class _Analysed:
             cold += built.build_s
         later = [t for replicate, t in times.items() if replicate > 0]
         return Ready(cold, statistics.median(later) if later else None)
+
+    def aim(self) -> Aim | None:
+        """What became of the width that the run aimed at: of correct cases alone."""
+        until = self.run.header.settings.until
+        counted = [s for s in self.samples if s.replicate in self.values and s.status == OK]
+        if until is None or not counted:
+            return None
+        return aim_of([s.timing for s in counted if s.timing], [s.seconds for s in counted], until)
 
     def speedup(self, baseline: _Analysed | None) -> Speedup | None:
         """Paired by pass: in each, both were children of the same zygote."""
@@ -209,6 +220,8 @@ class _Analysed:
             warnings=self._all_warnings(speedup, baseline),
             noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
+            providers=planned.providers,
+            aim=self.aim(),
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -242,7 +255,7 @@ class _Analysed:
         return list(found)
 
 
-def _latency(values: list[float], calls: list[float], percentiles: bool) -> Latency:
+def latency_of(values: list[float], calls: list[float], percentiles: bool) -> Latency:
     """From the values of replicates, and the sorted times of single calls (or blocks)."""
     centre, low, high = log_interval(values)
     return Latency(

@@ -17,8 +17,8 @@ from harness.catalogue import params
 from harness.catalogue.catalogue import unknown_name
 from harness.catalogue.loading import PluginRequest
 from harness.catalogue.specs import parse
-from harness.cli import options
-from harness.cli.display import LiveDisplay, PlainDisplay
+from harness.cli import aiming, options
+from harness.cli.display import LiveDisplay, PlainDisplay, how_long
 from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.observers import Observers
@@ -31,12 +31,11 @@ from harness.execute.run import (
 )
 from harness.execute.signals import Interrupted, Interrupts
 from harness.plan import suites
-from harness.plan.planner import total_estimate_s
 from harness.records import codec
 from harness.records.case import AXES, Plan, PlannedCase, Scenario
 from harness.records.events import RunStarted, Settings
 from harness.records.report import Report
-from harness.report.numbers import duration, safe
+from harness.report.numbers import safe
 from harness.store.folder import Folder, results_folder, write_whole
 from harness.store.runfile import StoredRun
 
@@ -49,10 +48,14 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
 @click.option(
     "--passes",
-    type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    help="Replicates of each case, every one in a fresh process.",
+    metavar="N|N..M",
+    help="Replicates of each case, every one in a fresh process: just N, or N to M, as --until "
+    "needs them.  [default: 3..12]",
+)
+@click.option(
+    "--until",
+    metavar="WIDTH|none",
+    help="Repeat a case until its 95 % interval is within ± this.  [default: 5%]",
 )
 @click.option(
     "--timeout",
@@ -64,9 +67,9 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option(
     "--time-budget",
-    type=click.FloatRange(min=0),
-    metavar="S",
-    help="Start no new replicate so many seconds after the first pass.",
+    metavar="S|none",
+    help="Start no new replicate so many seconds after the first pass.  [default: 300 for what --until "
+    "adds to the passes that every case gets]",
 )
 @click.option(
     "--baseline",
@@ -129,7 +132,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
         header = start_header(request, plan, Scenario())
         observers = Observers(plan.plugins, request.plugins, message)
-        with _Display(observers, header) as display:
+        with Display(observers, header) as display:
             try:
                 run = measure(header, request, zygotes, folder, display, display.on_event)
             except HarnessError:
@@ -152,7 +155,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
-    for option in ("timeout", "time_budget", "tolerance"):
+    for option in ("timeout", "tolerance"):
         if given[option] is not None and not math.isfinite(given[option]):
             raise UsageError(f"--{option.replace('_', '-')} must be a finite number")
     name = given["suite"]
@@ -167,11 +170,10 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
         matrices=suites.matrices(axes, suite),
         plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
         settings=Settings(
-            passes=given["passes"],
             timeout_s=given["timeout"],
-            time_budget_s=given["time_budget"],
             tolerance=given["tolerance"],
             memory=given["memory"],
+            **aiming.settings(given, suite.aims if suite else suites.Aims()),
         ),
         baseline=given["baseline"] or "",
         suite=suite.name if suite else None,
@@ -214,7 +216,7 @@ def _check_names(request: RunRequest) -> None:
                 params.check_names(rows[0]["name"], takes, dict(spec.values))
 
 
-class _Display:
+class Display:
     """Joins the display on the screen and the plugins that listen."""
 
     def __init__(self, observers: Observers, header: RunStarted) -> None:
@@ -223,7 +225,7 @@ class _Display:
         self._header = header
         self.run: StoredRun | None = None
 
-    def __enter__(self) -> _Display:
+    def __enter__(self) -> Display:
         self._screen.__enter__()
         return self
 
@@ -240,8 +242,8 @@ class _Display:
     def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
         self._screen.begin(planned, what, done, total)
 
-    def pass_begins(self, number: int, passes: int, cases: int) -> None:
-        self._screen.pass_begins(number, passes, cases)
+    def pass_begins(self, number: int, passes: int, cases: int, why: str) -> None:
+        self._screen.pass_begins(number, passes, cases, why)
 
     def case_finished(self, planned: PlannedCase) -> None:
         self._screen.case_finished(planned)
@@ -277,7 +279,7 @@ def _show_plan(plan: Plan, request: RunRequest) -> None:
     passes = request.settings.passes
     click.echo(
         f"\n{supported} of {len(plan.cases)} cases would be measured, {passes} "
-        f"pass{'es' * (passes != 1)} each: about {duration(total_estimate_s(plan, passes))}"
+        f"pass{'es' * (passes != 1)} each: {how_long(plan, request.settings)}"
     )
 
 

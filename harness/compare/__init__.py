@@ -1,1 +1,1 @@
-"""Which of two is faster: how a comparison is collected, when it is enough, and its verdict. No torch."""
+"""Which of two is faster, and how sure that is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.records.case import Case, Environment, PluginInfo, check_label
+from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
 from harness.records.noise import NoiseSummary
 
@@ -38,6 +38,8 @@ class RunInfo:
     """Lines of the run file that could not be read, by number."""
     noise: NoiseSummary | None = None
     """How quiet the machine was in the timed blocks; null where they were not audited."""
+    reason: str | None = None
+    """Why it ended, in one sentence, if there is something to say."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,24 @@ class Speedup:
     ratio: float
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How wide the case's 95 % interval was to be at most (`--until`), and what became of it."""
+
+    of: str
+    """Whose interval: `latency`, or `device time` where every replicate has it."""
+    wanted: float
+    """Relative half-width: 0.05 is 5 %."""
+    half_width: float | None
+    """What it is; null for a single replicate."""
+    reached: bool
+    passes_needed: int | None = None
+    """About how many passes would reach it, if the spread stays as it is; null if it is reached, or if
+    100 would not do."""
+    seconds_needed: float | None = None
+    """About how long the missing replicates of this case take."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +183,12 @@ class Record:
     """The channels of the audit that found any of its blocks suspect, the most frequent first."""
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
+    aim: Aim | None = None
+    """Null where no width was aimed at, or nothing was measured."""
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
+    providers: list[Provider] = field(default_factory=list)
+    """Who provides its components; empty in reports of earlier versions."""
 
     def __post_init__(self) -> None:
         check_label(self.label)
