@@ -151,9 +151,7 @@ def wrapper(folder, path):
 def test_an_interpreter_with_this_same_harness_is_a_side(compare, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    ended, report = compare(
-        "--plugin", SPINNING, "-m", "spinning", "--new-python", wrapper(tmp_path, empty)
-    )
+    ended, report = compare("--plugin", SPINNING, "-m", "spinning", "--new-python", wrapper(tmp_path, empty))
     assert ended.code == 0, ended.err
     one = report["compared"][0]
     assert one["new"]["interpreter"] == str(tmp_path / "python")
@@ -192,7 +190,9 @@ def processes_with(text):
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                told = Path("/proc", name, "environ").read_bytes() + Path("/proc", name, "cmdline").read_bytes()
+                told = (
+                    Path("/proc", name, "environ").read_bytes() + Path("/proc", name, "cmdline").read_bytes()
+                )
             except OSError:
                 continue
             if text.encode() in told:
