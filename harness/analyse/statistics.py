@@ -15,6 +15,8 @@ from itertools import pairwise
 LEVEL = 0.95
 
 
+_EXACT = 1e-12
+"""Relative width at which the bisection ends; the distribution function is no more exact."""
 _NORMAL_FROM = 1e6
 """Degrees of freedom from which on t is the normal distribution to six digits."""
 
@@ -29,6 +31,8 @@ def t_quantile(probability: float, freedom: float) -> float:
     """
     if not 0 < probability < 1 or not freedom >= 1:
         raise ValueError(f"no quantile of t at {probability} with {freedom} degrees of freedom")
+    if probability == 0.5:
+        return 0.0
     if freedom > _NORMAL_FROM:
         return statistics.NormalDist().inv_cdf(probability)
     if probability < 0.5:
@@ -36,7 +40,7 @@ def t_quantile(probability: float, freedom: float) -> float:
     low, high = 0.0, 1.0
     while _t_cdf(high, freedom) < probability:
         high *= 2
-    for _ in range(200):
+    while high - low > _EXACT * high:
         middle = (low + high) / 2
         if _t_cdf(middle, freedom) < probability:
             low = middle
