@@ -37,10 +37,12 @@ def test_base_is_asked_for_as_it_was_with_as_many_passes_as_new_has_replicates(r
     assert found.baseline == "none"
 
 
-def test_what_only_one_of_them_has_a_time_of_is_not_measured_again(runs):
+def test_what_broke_since_is_measured_again_too_and_what_base_has_no_time_of_is_not(runs):
     _, _, pairs, _ = runs
+    without = dataclasses.replace(pairs[1], base=dataclasses.replace(pairs[1].base, latency_ms=None))
     gone = [dataclasses.replace(p, new=dataclasses.replace(p.new, latency_ms=None)) for p in pairs]
-    assert wanted([pairs[0], gone[1]]) == [pairs[0]]
+    assert wanted([pairs[0], gone[1]]) == [pairs[0], gone[1]]
+    assert wanted([pairs[0], without]) == [pairs[0]]
     with pytest.raises(UsageError, match="nothing to measure again"):
         wanted(gone)
 
