@@ -7,17 +7,15 @@ import statistics
 from dataclasses import replace
 from typing import Any
 
-from harness.analyse.statistics import (
-    LEVEL,
-    block_medians,
-    log_interval,
-    quantile,
-    quantile_bound,
-)
+from harness.analyse import noise, replicate
+from harness.analyse.aim import aim_of
+from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
 from harness.records.case import PlannedCase
-from harness.records.events import OK, Sample, Timing, Verification, unpack_ns, worst
+from harness.records.events import OK, Sample, Timing, Verification, worst
+from harness.records.noise import BlockNoise
 from harness.records.report import (
     SCHEMA,
+    Aim,
     Latency,
     Percentile,
     Ready,
@@ -29,8 +27,10 @@ from harness.records.report import (
 )
 from harness.store.runfile import StoredRun
 
-_WARM_UPS = ("no steady state", "capped", "steady")
+_WARM_UPS = ("no steady state", "slowdown", "capped", "warm-up", "flat", "steady")
 """How a warm-up ended, the worst first."""
+LAUNCH_BOUND = 1.1
+"""From this ratio of request latency to device time on, the host is what a caller waits for."""
 _MEASURED = (OK, "incorrect")
 
 
@@ -68,6 +68,8 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
+        noise=noise.summary(_audits(run.samples)),
+        reason=ended.reason if ended else None,
     )
 
 
@@ -96,9 +98,8 @@ class _Analysed:
         self.planned = planned
         self.samples = sorted(samples, key=lambda s: s.replicate)
         self.run = run
-        self.values: dict[int, float] = {}
-        """Replicate -> its value in milliseconds: the mean of its block medians."""
-        self.calls: list[float] = []
+        self.timed: dict[int, replicate.Values] = {}
+        """Replicate -> what it timed."""
         self.warnings: list[str] = []
         for sample in self.samples:
             if sample.timing is not None and sample.status in _MEASURED:
@@ -106,16 +107,19 @@ class _Analysed:
 
     def _take(self, sample: Sample, timing: Timing) -> None:
         try:
-            calls = [ns / 1e6 for ns in unpack_ns(timing.calls_ns)]
-            medians = block_medians(calls, timing.blocks)
+            self.timed[sample.replicate] = replicate.values(timing)
         except ValueError as error:
             self.warnings.append(f"replicate {sample.replicate + 1} cannot be read: {error}")
-            return
-        if not medians or min(medians) <= 0:
-            self.warnings.append(f"replicate {sample.replicate + 1} has no usable call times")
-            return
-        self.values[sample.replicate] = math.fsum(medians) / len(medians)
-        self.calls += calls
+
+    @property
+    def values(self) -> dict[int, float]:
+        """Replicate -> its latency in milliseconds."""
+        return {number: found.value for number, found in self.timed.items()}
+
+    @property
+    def calls(self) -> int:
+        """How many calls were timed."""
+        return sum(len(v.calls) * v.together for v in self.timed.values())
 
     # -- parts of the record ----------------------------------------------------------------------
 
@@ -138,23 +142,18 @@ class _Analysed:
         return status, reason, sample.detail
 
     def latency(self) -> Latency | None:
-        if not self.values:
+        if not self.timed:
             return None
-        values = list(self.values.values())
-        centre, low, high = log_interval(values)
-        ordered = sorted(self.calls)
-        return Latency(
-            median=centre,
-            low=low,
-            high=high,
-            level=LEVEL,
-            iqr=quantile(ordered, 0.75) - quantile(ordered, 0.25),
-            min=ordered[0],
-            mean=statistics.fmean(ordered),
-            replicates=values,
-            p90=_percentile(ordered, 0.90),
-            p99=_percentile(ordered, 0.99),
-        )
+        several = list(self.timed.values())
+        calls = sorted(ms for v in several for ms in v.calls)
+        # The spread of single calls is not in the times of many together.
+        single = all(v.together == 1 for v in several)
+        return latency_of([v.value for v in several], calls, percentiles=single)
+
+    def device_time(self) -> Latency | None:
+        several = [v.device for v in self.timed.values() if v.device is not None]
+        blocks = [ns / 1e6 for s in self.samples if s.timing for ns in s.timing.device_ns]
+        return latency_of(several, sorted(blocks), percentiles=False) if several else None
 
     def ready(self) -> Ready | None:
         """Cold: the build and the first replicate. Warm: the median of the others."""
@@ -167,6 +166,14 @@ class _Analysed:
             cold += built.build_s
         later = [t for replicate, t in times.items() if replicate > 0]
         return Ready(cold, statistics.median(later) if later else None)
+
+    def aim(self) -> Aim | None:
+        """What became of the width that the run aimed at: of correct cases alone."""
+        until = self.run.header.settings.until
+        counted = [s for s in self.samples if s.replicate in self.values and s.status == OK]
+        if until is None or not counted:
+            return None
+        return aim_of([s.timing for s in counted if s.timing], [s.seconds for s in counted], until)
 
     def speedup(self, baseline: _Analysed | None) -> Speedup | None:
         """Paired by pass: in each, both were children of the same zygote."""
@@ -182,7 +189,7 @@ class _Analysed:
     def record(self, everyone: dict[str, _Analysed]) -> Record:
         planned = self.planned
         status, reason, detail = self.status()
-        latency = self.latency()
+        latency, device = self.latency(), self.device_time()
         baseline = everyone.get(planned.baseline_id or "")
         verifications = [s.verification for s in self.samples if s.verification is not None]
         memory = self.run.memory.get(planned.id)
@@ -197,10 +204,12 @@ class _Analysed:
             reason=reason,
             detail=detail,
             replicates=len(self.values),
-            calls=len(self.calls),
+            calls=self.calls,
             boundary=self.run.header.scenario.boundary,
             warm_up=next((w for w in _WARM_UPS if w in warm_ups), None),
             latency_ms=latency,
+            device_ms=device,
+            launch_bound=None if not (latency and device) else latency.median / device.median > LAUNCH_BOUND,
             throughput_per_s=_throughput(planned, latency),
             speedup=speedup,
             ready_s=ready,
@@ -209,8 +218,10 @@ class _Analysed:
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
             warnings=self._all_warnings(speedup, baseline),
+            noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
             providers=planned.providers,
+            aim=self.aim(),
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -242,6 +253,28 @@ class _Analysed:
             found[f"memory not measured: {memory.reason}"] = None
         found.update(dict.fromkeys(self.warnings))
         return list(found)
+
+
+def latency_of(values: list[float], calls: list[float], percentiles: bool) -> Latency:
+    """From the values of replicates, and the sorted times of single calls (or blocks)."""
+    centre, low, high = log_interval(values)
+    return Latency(
+        median=centre,
+        low=low,
+        high=high,
+        level=LEVEL,
+        iqr=quantile(calls, 0.75) - quantile(calls, 0.25),
+        min=calls[0],
+        mean=statistics.fmean(calls),
+        replicates=values,
+        p90=_percentile(calls, 0.90) if percentiles else None,
+        p99=_percentile(calls, 0.99) if percentiles else None,
+    )
+
+
+def _audits(samples: list[Sample]) -> list[BlockNoise]:
+    """Of every timed block."""
+    return [block for s in samples if s.timing is not None for block in s.timing.noise]
 
 
 def _percentile(ordered: list[float], share: float) -> Percentile | None:

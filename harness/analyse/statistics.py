@@ -49,16 +49,21 @@ def t_quantile(probability: float, freedom: float) -> float:
     return (low + high) / 2
 
 
-def t_tails(t: float, freedom: float) -> float:
-    """P(|T| >= |t|): the p-value of a two-sided test."""
-    if freedom > _NORMAL_FROM:
-        return math.erfc(abs(t) / math.sqrt(2))
-    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
-
-
 def _t_cdf(t: float, freedom: float) -> float:
     """P(T <= t) for t >= 0."""
     return 1 - 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def t_p_value(t: float, freedom: float) -> float:
+    """P(|T| >= |t|): how often chance alone goes at least this far, in either direction.
+
+    Computed from the tail itself, so that a very small one is not lost in 1 - P.
+    """
+    if not freedom >= 1:
+        raise ValueError(f"no t with {freedom} degrees of freedom")
+    if freedom > _NORMAL_FROM:
+        return math.erfc(abs(t) / math.sqrt(2))
+    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:

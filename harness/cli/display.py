@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from harness.analyse.aim import width_text
 from harness.analyse.analyse import record_of
-from harness.plan.planner import total_estimate_s
-from harness.records.case import PlannedCase
+from harness.plan.estimate import further_estimate_s, total_estimate_s
+from harness.records.case import Plan, PlannedCase
+from harness.records.events import Settings
 from harness.records.report import Record
 from harness.report import numbers
 from harness.store.runfile import StoredRun
@@ -38,6 +40,18 @@ def outcome(record: Record) -> str:
     return numbers.safe(text)
 
 
+def how_long(plan: Plan, settings: Settings) -> str:
+    """`about 20 s`, and what an aim may add to it."""
+    text = f"about {numbers.duration(total_estimate_s(plan, settings))}"
+    more = further_estimate_s(plan, settings)
+    if not more or settings.until is None:
+        return text
+    return (
+        f"{text}, and up to {numbers.duration(more)} more where intervals are wider than "
+        f"±{width_text(settings.until)}"
+    )
+
+
 class PlainDisplay:
     """For pipes and logs: a line as a pass begins, and one for each finished case."""
 
@@ -57,13 +71,15 @@ class PlainDisplay:
     def run_begins(self, run: StoredRun) -> None:
         """The plan is made; what the children import once is next, and that may take a while."""
         self.run = run
-        plan, passes = run.header.plan, run.header.settings.passes
+        plan = run.header.plan
         cases = sum(not c.unsupported for c in plan.cases)
-        about = numbers.duration(total_estimate_s(plan, passes))
-        self.say(f"run {run.header.id}: {cases} case{'s' * (cases != 1)}, about {about}")
+        about = how_long(plan, run.header.settings)
+        self.say(f"run {run.header.id}: {cases} case{'s' * (cases != 1)}, {about}")
 
-    def pass_begins(self, number: int, passes: int, cases: int) -> None:
-        self.say(f"pass {number + 1} of {passes}: {cases} case{'s' * (cases != 1)}")
+    def pass_begins(self, number: int, passes: int, cases: int, why: str) -> None:
+        of = f"at most {passes}" if why else str(passes)
+        because = f" ({why})" if why else ""
+        self.say(f"pass {number + 1} of {of}: {cases} case{'s' * (cases != 1)}{because}")
 
     def case_finished(self, planned: PlannedCase) -> None:
         assert self.run is not None

@@ -6,6 +6,7 @@ import math
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -16,8 +17,8 @@ from harness.catalogue import params
 from harness.catalogue.catalogue import unknown_name
 from harness.catalogue.loading import PluginRequest
 from harness.catalogue.specs import parse
-from harness.cli import options
-from harness.cli.display import LiveDisplay, PlainDisplay
+from harness.cli import aiming, options
+from harness.cli.display import LiveDisplay, PlainDisplay, how_long
 from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.observers import Observers
@@ -30,12 +31,11 @@ from harness.execute.run import (
 )
 from harness.execute.signals import Interrupted, Interrupts
 from harness.plan import suites
-from harness.plan.planner import total_estimate_s
 from harness.records import codec
 from harness.records.case import AXES, Plan, PlannedCase, Scenario
 from harness.records.events import RunStarted, Settings
 from harness.records.report import Report
-from harness.report.numbers import duration, safe
+from harness.report.numbers import safe
 from harness.store.folder import Folder, results_folder, write_whole
 from harness.store.runfile import StoredRun
 
@@ -48,10 +48,14 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
 @click.option(
     "--passes",
-    type=click.IntRange(1, 100),
-    default=3,
-    show_default=True,
-    help="Replicates of each case, every one in a fresh process.",
+    metavar="N|N..M",
+    help="Replicates of each case, every one in a fresh process: just N, or N to M, as --until "
+    "needs them.  [default: 3..12]",
+)
+@click.option(
+    "--until",
+    metavar="WIDTH|none",
+    help="Repeat a case until its 95 % interval is within ± this.  [default: 5%]",
 )
 @click.option(
     "--timeout",
@@ -63,9 +67,9 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option(
     "--time-budget",
-    type=click.FloatRange(min=0),
-    metavar="S",
-    help="Start no new replicate so many seconds after the first pass.",
+    metavar="S|none",
+    help="Start no new replicate so many seconds after the first pass.  [default: 300 for what --until "
+    "adds to the passes that every case gets]",
 )
 @click.option(
     "--baseline",
@@ -87,6 +91,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
     help="For weights, inputs and the order of the cases.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
+@options.lock
 @options.output
 @options.results
 @options.plugins
@@ -104,10 +109,16 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     _check_names(request)
     folder = Folder(results_folder(given["results"]))
     form = reporter(given["format_"], request.plugins)
-    with Interrupts() as interrupts, launcher(interrupts) as zygotes:
+    with (
+        options.locks(given, _devices(request, given)) as locks,
+        Interrupts() as interrupts,
+        launcher(interrupts) as zygotes,
+    ):
         interrupts.on_second = zygotes.kill
         try:
             plan = make_plan(request, zygotes, Scenario())
+            if not given["plan_only"]:
+                locks.take({c.case.device for c in plan.cases if not c.unsupported}, interrupts)
         except Interrupted:
             return _signal_code(interrupts)
         for text in (*plan.warnings, *plan.notes, *zygotes.notes):
@@ -118,6 +129,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         if given["plan_only"]:
             _show_plan(plan, request)
             return ExitCode.FINE
+        plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
         header = start_header(request, plan, Scenario())
         observers = Observers(plan.plugins, request.plugins, message)
         with Display(observers, header) as display:
@@ -143,7 +155,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
-    for option in ("timeout", "time_budget", "tolerance"):
+    for option in ("timeout", "tolerance"):
         if given[option] is not None and not math.isfinite(given[option]):
             raise UsageError(f"--{option.replace('_', '-')} must be a finite number")
     name = given["suite"]
@@ -158,17 +170,24 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
         matrices=suites.matrices(axes, suite),
         plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
         settings=Settings(
-            passes=given["passes"],
             timeout_s=given["timeout"],
-            time_budget_s=given["time_budget"],
             tolerance=given["tolerance"],
             memory=given["memory"],
+            **aiming.settings(given, suite.aims if suite else suites.Aims()),
         ),
         baseline=given["baseline"] or "",
         suite=suite.name if suite else None,
         seed=given["seed"],
         command=shlex.join(["harness", *sys.argv[1:]]),
     )
+
+
+def _devices(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | None:
+    """The devices that will be measured, as far as the command line says; none for a plan alone."""
+    if given["plan_only"]:
+        return ()
+    named = [m.device for m in request.matrices]
+    return tuple(d for devices in named for d in devices) if all(named) else None
 
 
 def _check_names(request: RunRequest) -> None:
@@ -223,8 +242,8 @@ class Display:
     def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
         self._screen.begin(planned, what, done, total)
 
-    def pass_begins(self, number: int, passes: int, cases: int) -> None:
-        self._screen.pass_begins(number, passes, cases)
+    def pass_begins(self, number: int, passes: int, cases: int, why: str) -> None:
+        self._screen.pass_begins(number, passes, cases, why)
 
     def case_finished(self, planned: PlannedCase) -> None:
         self._screen.case_finished(planned)
@@ -260,7 +279,7 @@ def _show_plan(plan: Plan, request: RunRequest) -> None:
     passes = request.settings.passes
     click.echo(
         f"\n{supported} of {len(plan.cases)} cases would be measured, {passes} "
-        f"pass{'es' * (passes != 1)} each: about {duration(total_estimate_s(plan, passes))}"
+        f"pass{'es' * (passes != 1)} each: {how_long(plan, request.settings)}"
     )
 
 

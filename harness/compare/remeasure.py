@@ -48,6 +48,7 @@ def request(
         settings=replace(
             new.run.settings,
             passes=max(p.new.replicates for p in pairs),
+            until=None,
             time_budget_s=None,
             memory=False,
         ),

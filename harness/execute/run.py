@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
 from harness.store.folder import Folder, new_run_id
-from harness.store.runfile import RunWriter, StoredRun
+from harness.store.runfile import EventWriter, StoredRun
 
 PLAN_TIMEOUT_S = 300.0
 
@@ -41,11 +42,11 @@ class RunRequest:
 
 
 @contextmanager
-def launcher(interrupts: Interrupts) -> Iterator[Launcher]:
-    """Zygotes with a temporary folder, both gone afterwards."""
+def launcher(interrupts: Interrupts, python: str = sys.executable) -> Iterator[Launcher]:
+    """Zygotes with a temporary folder, both gone afterwards; of another interpreter, if need be."""
     folder = Path(tempfile.mkdtemp(prefix="harness-"))
     try:
-        with Launcher(folder, interrupts) as started:
+        with Launcher(folder, interrupts, python) as started:
             yield started
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -122,7 +123,7 @@ def measure(
     interrupts = zygotes.interrupts
     assert interrupts is not None
     run = StoredRun(header)
-    writer = RunWriter(folder.run_path(header.id), header)
+    writer = EventWriter(folder.run_path(header.id), header)
 
     def write(event: Event) -> None:
         writer.write(event)

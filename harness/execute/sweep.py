@@ -1,7 +1,9 @@
 """The sweep: pass after pass over the cases, each in random order, every event written at once.
 
 Breadth first: after the first pass every case has a row, and each further pass, with children of
-another zygote, makes the rows surer. Stopping at any moment leaves a valid, less precise result.
+another zygote, makes the rows surer. After the first passes only the cases whose interval is still too
+wide are measured again, with their baselines. Stopping at any moment leaves a valid, less precise
+result.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
 from harness.catalogue.loading import PluginRequest
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result, sample_of
+from harness.execute.passes import still_wide, why_another, why_enough, with_baselines
 from harness.execute.signals import Interrupts
 from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult
 from harness.records.case import PlannedCase
@@ -28,6 +32,7 @@ from harness.records.events import (
     ReferenceMade,
     RunStarted,
     Sample,
+    Timing,
 )
 
 _GOES_ON = (OK, "incorrect")
@@ -40,8 +45,10 @@ class Watcher(Protocol):
     def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
         """A job of a case is about to start; `done` of `total` replicates are behind."""
 
-    def pass_begins(self, number: int, passes: int, cases: int) -> None:
-        """A pass over so many cases begins."""
+    def pass_begins(self, number: int, passes: int, cases: int, why: str) -> None:
+        """A pass over so many cases begins: one of `passes`, or, beyond those that every case gets, of at
+        most so many, and why.
+        """
 
     def case_finished(self, planned: PlannedCase) -> None:
         """Nothing more will be measured of this case."""
@@ -86,39 +93,87 @@ class Sweep:
         self.active = [c for c in header.plan.cases if not c.unsupported]
         self._references: dict[str, str] = {}
         self._measured: set[str] = set()
+        self._timings: dict[str, list[Timing]] = {}
+        """Of every correct case, what its replicates took: what decides on further passes."""
+        self._wrong: set[str] = set()
         self._first_pass_end: float | None = None
+        self._first_passes_end: float | None = None
+        self._passes_done = 0
+        self._done, self._total = 0, len(self.active) * self.settings.passes
+        self._cut = False
+        """Time ran out."""
 
     def run(self) -> Ended:
         """Measures until all is done, the budget is spent or a signal came."""
         order = random.Random(self.header.seed)
-        done, total = 0, len(self.active) * self.settings.passes
-        for number in range(self.settings.passes):
-            cases = list(self.active)
+        for number in count():
+            cases = self._cases_of(number)
             order.shuffle(cases)
-            if cases:
-                self.watcher.pass_begins(number, self.settings.passes, len(cases))
-            for planned in cases:
-                if self._stop():
-                    return self.ended()
-                goes_on = self._replicate(planned, number, done, total)
-                done += 1
-                if self.interrupts:
-                    return self.ended()
-                if not goes_on:
-                    self.active.remove(planned)
-                    total -= self.settings.passes - number - 1
-                if not goes_on or number == self.settings.passes - 1:
-                    self.watcher.case_finished(planned)
+            if not cases or not self._pass(number, cases):
+                break
             if number == 0:
                 self._first_pass_end = time.monotonic()
+            if number == self.settings.passes - 1:
+                self._first_passes_end = time.monotonic()
+        if not self.interrupts:
+            for planned in list(self.active):
+                self._leave(planned)
         return self.ended()
 
-    def _stop(self) -> bool:
-        return bool(self.interrupts) or self._out_of_time()
+    def _cases_of(self, number: int) -> list[PlannedCase]:
+        """The cases of a pass; what needs no further one is left behind."""
+        settings = self.settings
+        if self._out_of_time():
+            return []
+        if number < settings.passes:
+            if self.active:
+                self.watcher.pass_begins(number, settings.passes, len(self.active), "")
+            return list(self.active)
+        if settings.until is None or number >= settings.most_passes:
+            return []
+        wide = still_wide(self.active, self._timings, settings.until)
+        # An incorrect baseline has no timings here, and is measured no further.
+        measured = [c for c in self.active if c.id in self._timings]
+        chosen = with_baselines(wide, measured)
+        for planned in [c for c in self.active if c not in chosen]:
+            self._leave(planned)
+        if chosen:
+            why = why_another(len(wide), len(chosen), settings.until)
+            self.watcher.pass_begins(number, settings.most_passes, len(chosen), why)
+        self._total += len(chosen)
+        return chosen
+
+    def _pass(self, number: int, cases: list[PlannedCase]) -> bool:
+        """One pass; whether there may be another."""
+        last = self.settings.passes if self.settings.until is None else self.settings.most_passes
+        for planned in cases:
+            if self.interrupts or self._out_of_time():
+                return False
+            goes_on = self._replicate(planned, number)
+            self._done += 1
+            if self.interrupts:
+                return False
+            if not goes_on:
+                self._total -= max(0, self.settings.passes - number - 1)
+            if not goes_on or number == last - 1:
+                self._leave(planned)
+        self._passes_done = number + 1
+        return True
+
+    def _leave(self, planned: PlannedCase) -> None:
+        """Nothing more will be measured of a case."""
+        self.active.remove(planned)
+        self.watcher.case_finished(planned)
 
     def _out_of_time(self) -> bool:
-        budget, since = self.settings.time_budget_s, self._first_pass_end
-        return budget is not None and since is not None and time.monotonic() - since > budget
+        """Whether no new replicate may start; once it is so, it stays so."""
+        now_s, budget, since = time.monotonic(), self.settings.time_budget_s, self._first_pass_end
+        if budget is not None and since is not None and now_s - since >= budget:
+            self._cut = True
+        budget, since = self.settings.further_s, self._first_passes_end
+        if budget is not None and since is not None and now_s - since >= budget:
+            self._cut = True
+        return self._cut
 
     def ended(self) -> Ended:
         """How the run ends if it ends now."""
@@ -128,17 +183,20 @@ class Sweep:
             number = self.interrupts.received
             word = "interrupted" if number == signal.SIGINT else "terminated"
             return Ended(now(), word, f"ended by {signal.Signals(number or signal.SIGINT).name}")
-        if self._out_of_time():
+        if self._cut and self._passes_done < self.settings.passes:
             return Ended(now(), "out_of_time", "the time budget is spent")
-        return Ended(now(), "finished")
+        until = self.settings.until
+        measured = [c for c in self.header.plan.cases if c.id in self._timings]
+        wide = 0 if until is None else len(still_wide(measured, self._timings, until))
+        return Ended(now(), "finished", why_enough(wide, len(measured), self.settings, self._cut))
 
     # -- one case ---------------------------------------------------------------------------------
 
-    def _replicate(self, planned: PlannedCase, number: int, done: int, total: int) -> bool:
+    def _replicate(self, planned: PlannedCase, number: int) -> bool:
         """One replicate of a case, with what must be made before the first; whether it goes on."""
 
         def begin(what: str) -> None:
-            self.watcher.begin(planned, what, done, total)
+            self.watcher.begin(planned, what, self._done, self._total)
 
         if number == 0:
             begin("reference")
@@ -224,6 +282,11 @@ class Sweep:
             return
         self.write(sample)
         self._measured.add(sample.case)
+        if sample.status == OK and sample.timing is not None and sample.case not in self._wrong:
+            self._timings.setdefault(sample.case, []).append(sample.timing)
+        elif sample.status in _GOES_ON:
+            self._wrong.add(sample.case)
+            self._timings.pop(sample.case, None)
 
     def _memory(self, planned: PlannedCase) -> None:
         timeout = self.settings.timeout_s

@@ -15,13 +15,11 @@ from harness.components import Device, Model, Precision
 from harness.errors import UsageError
 from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
+from harness.plan.estimate import case_estimate_s
 from harness.plan.points import Points
 from harness.plan.selectors import parse_selector
 from harness.records.case import AXES, Case, Plan, PlannedCase, Provider
 from harness.runner import Combination, Runner
-
-_PASS_S, _EMULATED_S, _ONCE_S, _START_S = 1.3, 8.0, 1.0, 5.0
-"""For the time estimate: a pass over a case, over an emulated one, what is done once, the start."""
 
 
 def make_plan(job: PlanJob) -> Plan:
@@ -53,11 +51,6 @@ def make_plan(job: PlanJob) -> Plan:
         warnings=[str(p) for p in planner.catalogue.problems],
         notes=[*idle_blocks(job.plugins), *planner.points.notes],
     )
-
-
-def total_estimate_s(plan: Plan, passes: int) -> float:
-    """A rough guess of a run's wall time: cases, and the start of the processes."""
-    return _START_S + sum(c.estimate_s for c in plan.cases if not c.unsupported) * (passes / 3)
 
 
 class _Planner:
@@ -102,7 +95,6 @@ class _Planner:
             unsupported, emulated = _verdict(runner.component, precision.component, combination)
             unsupported = unsupported or self._no_way(runner.component, precision.component)
         tolerance, source = self._tolerance(model.component, precision.component)
-        estimate = 3 * (_EMULATED_S if emulated else _PASS_S) + _ONCE_S
         return PlannedCase(
             id=case.id(self.job.scenario),
             case=case,
@@ -116,7 +108,7 @@ class _Planner:
             emulated=emulated,
             added=added,
             builds=type(runner.component).build is not Runner.build,
-            estimate_s=estimate + runner.component.ready_estimate_s,
+            estimate_s=case_estimate_s(runner.component, bool(emulated)),
         )
 
     def _tolerance(self, model: Model, precision: Precision) -> tuple[float, str]:

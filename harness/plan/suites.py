@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,21 @@ from harness.records.case import AXES
 
 _TEXT_AXES = ("model", "runner", "precision", "device")
 _KEYS = tuple(f.name for f in fields(Matrix))
+_AIMS = ("passes", "until", "further_s")
+
+
+@dataclass(frozen=True)
+class Aims:
+    """How long a suite goes on and how sure it is to be, where the options do not say; None where it does
+    not say either.
+    """
+
+    passes: str | None = None
+    """As `--passes` takes it."""
+    until: str | None = None
+    """As `--until` takes it."""
+    further_s: float | None = None
+    """Seconds for the passes that `until` adds to those that every case gets."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,7 @@ class Suite:
     name: str
     summary: str
     matrices: list[Matrix]
+    aims: Aims = field(default_factory=Aims)
 
 
 def find(text: str) -> Suite:
@@ -57,14 +73,30 @@ def parse(name: str, text: str, where: str | None = None) -> Suite:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, and not the only one
         raise UsageError(f"{where}: {error}", "a suite is a TOML file with [[matrix]] tables") from error
-    _known(data, ("summary", "matrix"), where)
+    _known(data, ("summary", "matrix", *_AIMS), where)
     summary = data.get("summary", "")
     if not isinstance(summary, str):
         raise UsageError(f"{where}: summary must be text")
     tables = data.get("matrix", [])
     if not isinstance(tables, list) or not tables:
         raise UsageError(f"{where}: no [[matrix]] in it", "a suite has at least one [[matrix]] table")
-    return Suite(name, summary, [_matrix(t, f"{where}: matrix {i + 1}") for i, t in enumerate(tables)])
+    parts = [_matrix(t, f"{where}: matrix {i + 1}") for i, t in enumerate(tables)]
+    return Suite(name, summary, parts, _aims(data, where))
+
+
+def _aims(data: dict[str, Any], where: str) -> Aims:
+    texts: dict[str, str | None] = {}
+    for key in ("passes", "until"):
+        value = data.get(key)
+        if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+            raise UsageError(f"{where}: {key} must be text or a number, as --{key} takes it")
+        texts[key] = None if value is None else str(value)
+    further = data.get("further_s")
+    if isinstance(further, bool) or not isinstance(further, int | float | None):
+        raise UsageError(f"{where}: further_s must be a number of seconds")
+    if further is not None and not 0 <= further < 1e9:
+        raise UsageError(f"{where}: further_s must be a number of seconds from 0 on")
+    return Aims(texts["passes"], texts["until"], None if further is None else float(further))
 
 
 def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:

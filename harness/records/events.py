@@ -84,13 +84,22 @@ class Settings:
     """How a run measures; options of the command, stored with it."""
 
     passes: int = 3
+    """Replicates of every case; the first ones only if the run aims at a width (`until`)."""
     timeout_s: float = 600.0
     time_budget_s: float | None = None
+    """No new replicate is started so many seconds after the first pass."""
     block_s: float = 0.1
     blocks: int = 5
     tolerance: float | None = None
     """Loosens every tolerance to this; printed with every result."""
     memory: bool = True
+    until: float | None = None
+    """The relative half-width of the 95 % interval at which a case needs no further pass: 0.05 is 5 %.
+    None: every case gets `passes` replicates and no more."""
+    most_passes: int = 12
+    """Not even a case whose interval stays above `until` gets more replicates."""
+    further_s: float | None = 300.0
+    """What passes beyond the first `passes` may take together; None for no limit but `time_budget_s`."""
 
 
 @dataclass(frozen=True)
@@ -267,8 +276,10 @@ class Ended:
 
     at: str
     status: str
-    """`finished`, `interrupted`, `terminated`, `out_of_time` or `failed`."""
+    """`finished`, `interrupted`, `terminated`, `out_of_time` (before every case had its first passes) or
+    `failed`."""
     reason: str | None = None
+    """Why, in one sentence; of a finished run that aimed at a width, what became of the aim."""
 
 
 EVENTS: dict[str, type] = {
@@ -281,4 +292,3 @@ EVENTS: dict[str, type] = {
     "ended": Ended,
 }
 Event = RunStarted | Resumed | ReferenceMade | Built | Sample | MemoryMeasured | Ended
-NAMES: dict[type, str] = {cls: name for name, cls in EVENTS.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
+from harness.records.noise import NoiseSummary
 
 SCHEMA = 1
 
@@ -35,6 +36,10 @@ class RunInfo:
     warnings: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     """Lines of the run file that could not be read, by number."""
+    noise: NoiseSummary | None = None
+    """How quiet the machine was in the timed blocks; null where they were not audited."""
+    reason: str | None = None
+    """Why it ended, in one sentence, if there is something to say."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,17 @@ class Latency:
     high: float | None
     level: float
     iqr: float
-    """Interquartile range of all single calls."""
+    """Interquartile range of all single calls; of lots of calls where they are timed many at once; of
+    blocks for device time.
+    """
     min: float
     mean: float
     replicates: list[float]
     """The value of each replicate, in the order of the passes."""
     p90: Percentile | None = None
-    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662)."""
+    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662), or where calls are
+    timed many at once.
+    """
     p99: Percentile | None = None
 
 
@@ -91,6 +100,24 @@ class Speedup:
     ratio: float
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How wide the case's 95 % interval was to be at most (`--until`), and what became of it."""
+
+    of: str
+    """Whose interval: `latency`, or `device time` where every replicate has it."""
+    wanted: float
+    """Relative half-width: 0.05 is 5 %."""
+    half_width: float | None
+    """What it is; null for a single replicate."""
+    reached: bool
+    passes_needed: int | None = None
+    """About how many passes would reach it, if the spread stays as it is; null if it is reached, or if
+    100 would not do."""
+    seconds_needed: float | None = None
+    """About how long the missing replicates of this case take."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +160,16 @@ class Record:
     calls: int
     boundary: str
     warm_up: str | None
-    """steady, no steady state, or capped: the worst of the replicates."""
+    """The worst of the replicates: no steady state, slowdown, capped (too slow to tell), warm-up (slow
+    at first), flat; steady in runs of earlier versions.
+    """
     latency_ms: Latency | None = None
     device_ms: Latency | None = None
+    """Device time: how long an accelerator is busy for one call, measured behind a backlog."""
+    launch_bound: bool | None = None
+    """Whether request latency is above 1.1 times device time: then the host's launching is what a caller
+    waits for, and a quicker kernel gains nothing. Null without device time.
+    """
     throughput_per_s: Throughput | None = None
     speedup: Speedup | None = None
     ready_s: Ready | None = None
@@ -146,8 +180,11 @@ class Record:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
+    """The channels of the audit that found any of its blocks suspect, the most frequent first."""
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
+    aim: Aim | None = None
+    """Null where no width was aimed at, or nothing was measured."""
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
     providers: list[Provider] = field(default_factory=list)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import harness
+from harness.analyse.noise import line
 from harness.report import numbers
+from harness.report.tighten import how_to_tighten
 
 MEASURED = ("ok", "incorrect")
 
@@ -152,19 +154,10 @@ def not_run(records: list[harness.Record]) -> list[str]:
     return lines
 
 
-WIDE = 0.25
-"""From this half-width on a reader is told how to narrow an interval."""
-
-
 def wide(report: harness.Report) -> str | None:
-    """How to narrow the widest interval, if it is too wide to read much into."""
-    found = [r.latency_ms for r in report.records if r.latency_ms]
-    halves = [h for latency in found if (h := numbers.half_width(latency.low, latency.high)) is not None]
-    if not halves or max(halves) < WIDE:
-        return None
-    more = 2 * report.run.settings.passes
-    how = "more than ±100 %" if max(halves) > 1 else f"up to ±{numbers.percent(max(halves))}"
-    return f"intervals of {how}: more passes narrow them (--passes {more})"
+    """How to narrow the widest interval, if it is too wide to read much into, or wider than was asked."""
+    line = how_to_tighten(report)
+    return None if line is None else numbers.safe(line)
 
 
 _IN_NOTES = ("emulated", "no steady state", "the tolerance was set")
@@ -200,6 +193,12 @@ def ended(status: str) -> str:
         "running": "has not ended (or was killed)",
         "failed": "failed",
     }.get(status, f"was {status}")
+
+
+def noise(report: harness.Report) -> str | None:
+    """How quiet the machine was; None for a run without audits."""
+    found = report.run.noise
+    return None if found is None else numbers.safe(f"noise: {line(found)}")
 
 
 def group_title(record: harness.Record) -> str:

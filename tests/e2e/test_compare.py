@@ -10,7 +10,7 @@ from harness.analyse.analyse import analyse
 from harness.records import codec
 from harness.records.comparison import ComparisonReport
 from harness.store.folder import Folder
-from harness.store.runfile import RunWriter
+from harness.store.runfile import EventWriter
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "tiny.py"
 
@@ -23,7 +23,7 @@ def keep(build, tmp_path):
     def store(run_id, /, ended="finished", seed=0, **cases):
         planned = {runner: build.planned(runner=runner) for runner in cases}
         header = build.header(list(planned.values()), id=run_id, seed=seed)
-        writer = RunWriter(folder.run_path(run_id), header)
+        writer = EventWriter(folder.run_path(run_id), header)
         run = build.StoredRun(header)
         events = [
             build.broken(planned[runner], times, "it broke")
@@ -131,7 +131,7 @@ def test_cases_are_chosen_by_axes_and_written_to_a_file(harness_command, keep, t
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "name two stored runs: --runs BASE NEW"),
+        ((), "two stored runs: --runs BASE NEW"),
         (("--remeasure",), "--remeasure needs --runs"),
         (("--force", "-m", "mlp"), "--force needs --runs"),
         (("--runs", "aaaa"), "2 arguments"),

@@ -18,6 +18,10 @@ WRONG = [
     (["run", "-d", "gpu!"], "'gpu!' is no device"),
     (["run", "--suite", "qick"], "there is no suite 'qick'; did you mean quick?"),
     (["run", "--passes", "0"], "0 is not in the range"),
+    (["run", "--passes", "3-12"], "'3-12' is no number of passes"),
+    (["run", "--until", "5"], "'5' is no half-width"),
+    (["run", "--passes", "4", "--until", "5%"], "--passes 4 leaves --until nothing to decide"),
+    (["run", "--time-budget", "soon"], "--time-budget must be a finite number of seconds"),
     (["run", "--baseline", "runer=eager"], "there is no axis 'runer'; did you mean runner?"),
     (["run", "--format", "xml"], "there is no reporter 'xml'"),
     (["run", "--plugin", "missing.py"], "missing.py"),
@@ -115,16 +119,16 @@ def test_a_full_disk_ends_the_run_and_what_was_measured_is_still_shown(
 ):
     from harness.errors import StoreError
     from harness.records.events import MemoryMeasured
-    from harness.store.runfile import RunWriter
+    from harness.store.runfile import EventWriter
 
-    write = RunWriter.write
+    write = EventWriter.write
 
     def full(self, event):
         if isinstance(event, MemoryMeasured):
             raise StoreError("cannot write run.jsonl: No space left on device")
         write(self, event)
 
-    monkeypatch.setattr(RunWriter, "write", full)
+    monkeypatch.setattr(EventWriter, "write", full)
     done = harness_command("run", "--plugin", PLUGINS / "tiny.py", "-m", "tiny", "-b", 1, "--passes", 1)
     assert done.code == 2
     assert "No space left on device" in done.err

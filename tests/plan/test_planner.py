@@ -11,7 +11,8 @@ from harness.catalogue import PluginRequest
 from harness.errors import AmbiguousName, UnknownName, UsageError
 from harness.jobs import Matrix, PlanJob, decode_job, encode_job
 from harness.plan import suites
-from harness.plan.planner import make_plan, total_estimate_s
+from harness.plan.estimate import further_estimate_s, total_estimate_s
+from harness.plan.planner import make_plan
 from harness.records import codec
 from harness.records.case import Case, Plan, Scenario
 from harness.records.events import Settings
@@ -456,11 +457,24 @@ def test_the_estimate_grows_with_the_passes_and_counts_nothing_unsupported():
     found = plan(Matrix(runner=["eager", "onnxruntime"], precision=["fp32", "bf16-amp"]))
     supported = dataclasses.replace(found, cases=[c for c in found.cases if not c.unsupported])
     assert len(supported.cases) < len(found.cases)
-    assert total_estimate_s(found, 3) == total_estimate_s(supported, 3)
-    three, six, nine = (total_estimate_s(found, passes) for passes in (3, 6, 9))
+    assert total_estimate_s(found, Settings()) == total_estimate_s(supported, Settings())
+    three, six, nine = (total_estimate_s(found, Settings(passes=passes)) for passes in (3, 6, 9))
     assert nine - six == pytest.approx(six - three)
     assert nine - six > 3
     assert three > six - three
+
+
+def test_what_an_aim_may_add_is_bounded_by_its_passes_and_by_both_budgets():
+    found = plan(Matrix(runner=["eager"]))
+    few = Settings(until=0.05, most_passes=4, further_s=None)
+    assert further_estimate_s(found, Settings()) == 0
+    assert (
+        0
+        < further_estimate_s(found, few)
+        < further_estimate_s(found, dataclasses.replace(few, most_passes=9))
+    )
+    assert further_estimate_s(found, dataclasses.replace(few, most_passes=99, further_s=20.0)) == 20
+    assert further_estimate_s(found, dataclasses.replace(few, most_passes=99, time_budget_s=10.0)) == 10
 
 
 def test_only_a_runner_with_files_to_make_has_a_build():

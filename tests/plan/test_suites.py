@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness import registry
 from harness.errors import UsageError
 from harness.jobs import Matrix
-from harness.plan.suites import Axes, Suite, find, matrices, parse
+from harness.plan.suites import Aims, Axes, Suite, find, matrices, parse
 
 GOOD = """
 summary = "two models"
@@ -44,6 +44,14 @@ def test_a_suite_is_a_summary_and_matrices():
             include=[{"model": "transformer", "batch_size": 8}],
         )
     ]
+
+
+def test_a_suite_may_say_how_long_it_goes_on_and_how_sure_it_is_to_be():
+    assert parse("mine", "passes = 4\n[[matrix]]").aims == Aims("4")
+    text = 'passes = "3..6"\nuntil = "10%"\nfurther_s = 30\n[[matrix]]'
+    assert parse("mine", text).aims == Aims("3..6", "10%", 30.0)
+    assert parse("mine", GOOD).aims == Aims()
+    assert parse("mine", "until = 0.1\n[[matrix]]").aims == Aims(until="0.1")
 
 
 def test_a_single_value_needs_no_brackets():
@@ -104,6 +112,10 @@ def test_an_unknown_key_is_an_error_that_names_it_and_the_near_one():
         ("[matrix]\nmodel = 'mlp'", "no [[matrix]] in it"),
         ("matrix = [1]", "matrix 1 is no table"),
         ("summary = 3\n[[matrix]]", "summary must be text"),
+        ("passes = true\n[[matrix]]", "passes must be text or a number, as --passes takes it"),
+        ("until = [1]\n[[matrix]]", "until must be text or a number"),
+        ("further_s = '5'\n[[matrix]]", "further_s must be a number of seconds"),
+        ("further_s = -1\n[[matrix]]", "further_s must be a number of seconds from 0 on"),
         ("[[matrix]]\nmodel = []", "model is empty"),
         ("[[matrix]]\nmodel = [3]", "3 is no text"),
         ("[[matrix]]\nmodel = ['']", "'' is no text"),

@@ -1,0 +1,103 @@
+"""How sure a case is, beside how sure it was to be: what decides whether it is measured again.
+
+The rule looks at the width of an interval and never at where it lies. Stopping at a width leaves the
+interval nearly honest; stopping as soon as a difference is "significant" would not.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from harness.analyse import replicate
+from harness.analyse.statistics import LEVEL, t_quantile
+from harness.records.events import Timing
+from harness.records.report import Aim
+
+MOST_PASSES = 100
+"""More passes than this are no advice: the machine is at fault, or the case."""
+_MARGIN = 1.25
+"""The spread of a few replicates is itself a guess, and a command that is advised should do."""
+
+
+def replicate_ms(timing: Timing) -> float | None:
+    """The request latency of one replicate in milliseconds: the mean of its block medians.
+
+    None if its call times cannot be read or say nothing.
+    """
+    try:
+        return replicate.values(timing).value
+    except ValueError:
+        return None
+
+
+def aimed_values(timings: Sequence[Timing]) -> tuple[str, list[float]]:
+    """(what is aimed at, its value in each replicate in milliseconds).
+
+    Device time where every replicate has it: request latency on an accelerator differs by 10 % from
+    process to process for reasons that no number of passes cures. Request latency otherwise.
+    """
+    if timings and all(t.device_ns and min(t.device_ns) > 0 for t in timings):
+        return "device time", [math.fsum(t.device_ns) / len(t.device_ns) / 1e6 for t in timings]
+    found = [replicate_ms(t) for t in timings]
+    return "latency", [ms for ms in found if ms is not None]
+
+
+def half_width(values: Sequence[float], level: float = LEVEL) -> float | None:
+    """The relative half-width of the t-interval on the log scale; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    return _half(statistics.stdev(math.log(v) for v in values), len(values), level)
+
+
+def _half(spread: float, count: int, level: float) -> float:
+    exponent = t_quantile(0.5 + level / 2, count - 1) * spread / math.sqrt(count)
+    return math.expm1(min(exponent, 700.0))
+
+
+def too_wide(timings: Sequence[Timing], until: float) -> bool:
+    """Whether these replicates leave an interval above `until`, or none at all."""
+    half = half_width(aimed_values(timings)[1])
+    return half is None or half > until
+
+
+def passes_needed(values: Sequence[float], until: float, level: float = LEVEL) -> int | None:
+    """About how many passes make the half-width `until`, if the spread stays as it is.
+
+    None if more than `MOST_PASSES`, or if there is no spread to go by.
+    """
+    if len(values) < 2:
+        return None
+    spread = statistics.stdev(math.log(v) for v in values)
+    for count in range(2, MOST_PASSES + 1):
+        if _half(spread, count, level) <= until:
+            return count
+    return None
+
+
+def aim_of(timings: Sequence[Timing], seconds: Sequence[float], until: float) -> Aim | None:
+    """What became of an aim; None if nothing was measured.
+
+    Args:
+        timings: of the replicates that count.
+        seconds: what each took from start to end.
+        until: the half-width that was asked for.
+    """
+    what, values = aimed_values(timings)
+    if not values:
+        return None
+    half = half_width(values)
+    if half is not None and half <= until:
+        return Aim(what, until, half, True)
+    needed = passes_needed(values, until)
+    if needed is None:
+        return Aim(what, until, half, False)
+    needed = min(MOST_PASSES, max(len(values) + 1, math.ceil(needed * _MARGIN)))
+    more_s = (needed - len(values)) * statistics.fmean(seconds) if seconds else None
+    return Aim(what, until, half, False, needed, more_s)
+
+
+def width_text(share: float) -> str:
+    """A half-width as it was asked for: `5 %`, `0.5 %`."""
+    return f"{share * 100:.3g} %"

@@ -1,0 +1,36 @@
+"""How long a run takes, roughly: before anything is known of its cases but what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.records.case import Plan
+from harness.records.events import Settings
+
+if TYPE_CHECKING:
+    from harness.runner import Runner
+
+_PASS_S, _EMULATED_S, _ONCE_S, _START_S = 1.3, 8.0, 1.0, 5.0
+"""A pass over a case, over an emulated one, what is done once, the start."""
+
+
+def case_estimate_s(runner: Runner, emulated: bool) -> float:
+    """What three passes over a case cost, with what is done once for it."""
+    return 3 * (_EMULATED_S if emulated else _PASS_S) + _ONCE_S + runner.ready_estimate_s
+
+
+def total_estimate_s(plan: Plan, settings: Settings) -> float:
+    """A rough guess of a run's wall time: cases, and the start of the processes."""
+    cases = [c for c in plan.cases if not c.unsupported]
+    return _START_S + sum(c.estimate_s for c in cases) * (settings.passes / 3)
+
+
+def further_estimate_s(plan: Plan, settings: Settings) -> float:
+    """What passes beyond the first may add at most, in seconds; 0 where there are none."""
+    if settings.until is None:
+        return 0.0
+    cases = [c for c in plan.cases if not c.unsupported]
+    once = sum(_EMULATED_S if c.emulated else _PASS_S for c in cases)
+    whole = once * (settings.most_passes - settings.passes)
+    limits = [s for s in (settings.further_s, settings.time_budget_s) if s is not None]
+    return min([whole, *limits])

@@ -1,0 +1,85 @@
+"""The line that says how to narrow the intervals of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+from harness.analyse.analyse import analyse
+from harness.records.events import Settings
+from harness.report.tighten import command, how_to_tighten
+
+AIMS = Settings(until=0.05)
+
+
+@pytest.fixture
+def said(build):
+    """The line under a run of one case that took these milliseconds."""
+
+    def make(*ms, settings=AIMS, made="harness run --suite quick", changes=None):
+        base = build.planned("itself")
+        run = build.stored([base], [build.sample(base, n, v, **(changes or {})) for n, v in enumerate(ms)])
+        run.header = dataclasses.replace(run.header, settings=settings, command=made)
+        return how_to_tighten(analyse(run))
+
+    return make
+
+
+def test_nothing_is_said_of_a_run_that_reached_its_aim(said):
+    assert said(4.0, 4.01, 4.02) is None
+
+
+def test_a_run_that_missed_its_aim_names_the_widest_interval_and_a_command(said):
+    line = said(4.0, 4.2, 4.1)
+    assert line.startswith("intervals up to ±6 % (aim ±5 %): harness run --suite quick --until 5% ")
+    assert int(re.search(r"--time-budget (\d+)$", line)[1]) >= 300
+
+
+def test_more_passes_than_a_run_makes_by_itself_are_part_of_the_command(said):
+    line = said(4.0, 4.8, 4.2)
+    first, most = re.search(r"--passes (\d+)\.\.(\d+) ", line).groups()
+    assert int(first) == 3
+    assert 12 < int(most) <= 100
+
+
+def test_no_command_is_given_where_none_would_do(said):
+    assert said(4.0, 90.0, 20.0) == (
+        "intervals of more than ±100 % (aim ±5 %); 1 of them would take more than 100 passes: "
+        "find a quieter machine"
+    )
+
+
+def test_a_run_without_an_aim_is_told_from_a_quarter_on(said):
+    assert said(4.0, 4.2, 4.1, settings=Settings()) is None
+    assert said(4.0, 5.0, 6.0, settings=Settings(), made="harness run -m mlp --passes 3") == (
+        "intervals up to ±65 %: more passes narrow them: harness run -m mlp --passes 6"
+    )
+
+
+def test_an_incorrect_case_is_no_reason_to_go_on(said, build):
+    changes = {"status": "incorrect", "verification": build.verification(False, 0.3)}
+    assert said(4.0, 5.0, 6.0, changes=changes) is None
+
+
+def test_the_command_keeps_everything_but_what_it_says_anew():
+    made = "harness run -m 'my net.py' --passes=3 --until 10% -b 1 --time-budget 60 --plugin 'a b.py'"
+    assert command(made, "--until", "5%") == "harness run -m 'my net.py' -b 1 --plugin 'a b.py' --until 5%"
+
+
+def test_the_command_is_one_that_the_harness_takes(said):
+    from harness.cli.run import command as run
+
+    line = said(4.0, 4.8, 4.2)
+    words = shlex.split(line[line.index("harness run") :])
+    context = CliRunner().invoke(run, [*words[2:], "--help"])
+    assert context.exit_code == 0
+    from harness.cli import aiming
+    from harness.plan.suites import Aims
+
+    options = dict(zip(words[4::2], words[5::2], strict=True))
+    given = {name: options.get(f"--{name.replace('_', '-')}") for name in ("passes", "until", "time_budget")}
+    assert aiming.settings(given, Aims())["until"] == 0.05
