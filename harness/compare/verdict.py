@@ -19,6 +19,8 @@ from harness.records.comparison import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER,
 LEVEL = 0.99
 MARGIN = 0.01
 POWER = 0.95
+_LARGEST = 690.0
+"""The logarithm of the largest ratio; a little more is beyond a double."""
 MOST_NEEDED = 1000
 """Nobody measures more pairs than this; `needed` is left out above it."""
 
@@ -79,9 +81,9 @@ def verdicts(
     ]
 
 
-def judge(mean: float, error: float, freedom: int, pairs: int, level: float, margin: float) -> Verdict:
+def judge(mean: float, error: float, freedom: float, pairs: int, level: float, margin: float) -> Verdict:
     """The verdict on an estimate of a log-ratio and its standard error, however it was made."""
-    half = t_quantile(0.5 + level / 2, freedom) * error
+    half = t_quantile(0.5 + level / 2, freedom) * error if error else 0.0
     edge = math.log1p(margin)
     low, high = mean - half, mean + half
     if low > 0 or high < 0:
@@ -91,9 +93,12 @@ def judge(mean: float, error: float, freedom: int, pairs: int, level: float, mar
     needed = None
     if word == INCONCLUSIVE:
         needed = pairs_needed(mean, error * math.sqrt(pairs), pairs, level, margin)
-    return Verdict(
-        word, material, math.exp(mean), math.exp(low), math.exp(high), level, margin, pairs, needed
-    )
+    return Verdict(word, material, math.exp(mean), _ratio(low), _ratio(high), level, margin, pairs, needed)
+
+
+def _ratio(log: float) -> float:
+    """A ratio that JSON can hold: two values far apart have an interval beyond all numbers."""
+    return math.exp(max(-_LARGEST, min(_LARGEST, log)))
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[float]:
