@@ -16,7 +16,7 @@ from typing import Any
 from harness.catalogue.loading import PluginRequest
 from harness.records import codec
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import Memory, Settings, Timing, Verification
+from harness.records.events import Memory, Saturated, Settings, Timing, Verification
 
 # ---- jobs ---------------------------------------------------------------------------------------
 
@@ -108,6 +108,19 @@ class ProfileJob:
     """The file for the trace."""
 
 
+@dataclass(frozen=True)
+class ThroughputJob:
+    """Saturate one case."""
+
+    case: CaseJob
+    callers: int
+    """How many threads call at once; on an accelerator one thread keeps two calls in flight instead."""
+    windows: int
+    window_s: float
+    ramp_s: float
+    """Seconds before the first window."""
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -120,8 +133,9 @@ JOBS: dict[str, type] = {
     "export": ExportJob,
     "verify": CaseJob,
     "profile": ProfileJob,
+    "throughput": ThroughputJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ThroughputJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:
@@ -178,6 +192,17 @@ class ReferenceResult:
 @dataclass(frozen=True)
 class MemoryResult:
     memory: Memory
+
+
+@dataclass(frozen=True)
+class ThroughputResult:
+    """What a saturated case did, and whether it was right meanwhile."""
+
+    saturated: Saturated
+    verification: Verification | None
+    warnings: list[str] = field(default_factory=list)
+    spoiled: str | None = None
+    """Why it does not count."""
 
 
 # ---- the pipe -----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from harness.analyse.statistics import (
     quantile,
     quantile_bound,
 )
+from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, unpack_ns, worst
 from harness.records.report import (
@@ -199,6 +200,8 @@ class _Analysed:
         memory = self.run.memory.get(planned.id)
         ready = self.ready()
         speedup = self.speedup(baseline)
+        measured = [m for m in self.run.throughput if m.case == planned.id]
+        sustained, said = sustained_of(measured, planned.unit)
         warm_ups = [s.timing.warm_up for s in self.samples if s.timing is not None]
         return Record(
             id=planned.id,
@@ -213,13 +216,14 @@ class _Analysed:
             warm_up=next((w for w in _WARM_UPS if w in warm_ups), None),
             latency_ms=latency,
             throughput_per_s=_throughput(planned, latency),
+            sustained_per_s=sustained,
             speedup=speedup,
             ready_s=ready,
             break_even_calls=_break_even(ready, latency, baseline, speedup),
             memory_mib=memory.memory if memory else None,
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
-            warnings=self._all_warnings(speedup, baseline),
+            warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             is_baseline=planned.baseline_id == planned.id,
             aim=self.aim(),
         )

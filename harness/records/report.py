@@ -81,6 +81,36 @@ class Throughput:
 
 
 @dataclass(frozen=True)
+class Sustained:
+    """Work per second of a session whose callers never pause, measured over windows.
+
+    `value` is the geometric mean over processes of what each did in all its windows; `low` and `high` are
+    a t-interval over processes, null for a single one, which has none.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    callers: int
+    """Calls under way at any time: threads that call, or on an accelerator the calls in flight."""
+    threads: int
+    """Of each caller."""
+    processes: int
+    windows: int
+    """Of all processes together."""
+    slowest: float
+    """The rate in the slowest window: a stall shows here."""
+    latency_ms: float
+    """Mean latency of one call meanwhile."""
+    little: float
+    """The largest relative deviation from Little's law: near 0, or time was spent outside the calls."""
+    tried: dict[str, float] = field(default_factory=dict)
+    """Number of callers -> units per second in the short run that it was chosen by."""
+    kind: str = "sustained"
+
+
+@dataclass(frozen=True)
 class Speedup:
     """Latency of the baseline over latency of this case; above 1 is faster.
 
@@ -157,6 +187,8 @@ class Record:
     latency_ms: Latency | None = None
     device_ms: Latency | None = None
     throughput_per_s: Throughput | None = None
+    sustained_per_s: Sustained | None = None
+    """Null unless it was asked for (`--throughput`)."""
     speedup: Speedup | None = None
     ready_s: Ready | None = None
     break_even_calls: int | None = None

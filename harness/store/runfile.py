@@ -23,6 +23,7 @@ from harness.records.events import (
     Resumed,
     RunStarted,
     Sample,
+    ThroughputMeasured,
 )
 
 SUFFIX = ".jsonl"
@@ -74,6 +75,7 @@ class StoredRun:
     built: dict[str, Built] = field(default_factory=dict)
     references: list[ReferenceMade] = field(default_factory=list)
     memory: dict[str, MemoryMeasured] = field(default_factory=dict)
+    throughput: list[ThroughputMeasured] = field(default_factory=list)
     resumed: list[Resumed] = field(default_factory=list)
     ended: Ended | None = None
     damage: list[str] = field(default_factory=list)
@@ -86,6 +88,8 @@ class StoredRun:
             self.built[event.case] = event
         elif isinstance(event, MemoryMeasured):
             self.memory[event.case] = event
+        elif isinstance(event, ThroughputMeasured):
+            self.throughput.append(event)
         elif isinstance(event, ReferenceMade):
             self.references.append(event)
         elif isinstance(event, Resumed):

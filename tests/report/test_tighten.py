@@ -56,7 +56,7 @@ def test_no_command_is_given_where_none_would_do(said):
 def test_a_run_without_an_aim_is_told_from_a_quarter_on(said):
     assert said(4.0, 4.2, 4.1, settings=Settings()) is None
     assert said(4.0, 5.0, 6.0, settings=Settings(), made="harness run -m mlp --passes 3") == (
-        "intervals up to ±65 %: more passes narrow them: harness run -m mlp --passes 6"
+        "intervals up to ±66 %: more passes narrow them: harness run -m mlp --passes 6"
     )
 
 
