@@ -253,7 +253,7 @@ def report_schema() -> dict[str, Any]:
     """The JSON Schema of the report, with the words of the dataclasses as descriptions."""
     (top,), definitions = msgspec.json.schema_components((report.Report,), ref_template="#/$defs/{name}")
     texts: dict[str, ClassText] = {}
-    for name in ("case", "events", "report"):
+    for name in ("case", "events", "noise", "report"):
         texts |= class_texts(importlib.import_module(f"harness.records.{name}"))
     for name, definition in definitions.items():
         text = texts[name]

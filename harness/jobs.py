@@ -17,6 +17,7 @@ from harness.catalogue.loading import PluginRequest
 from harness.records import codec
 from harness.records.case import PlannedCase, Scenario
 from harness.records.events import Memory, Saturated, Settings, Timing, Verification
+from harness.records.noise import BlockNoise
 
 # ---- jobs ---------------------------------------------------------------------------------------
 
@@ -121,6 +122,15 @@ class ThroughputJob:
     """Seconds before the first window."""
 
 
+@dataclass(frozen=True)
+class ArmJob:
+    """Be one side of a pair: load, verify, warm up, and time a block whenever it is told to."""
+
+    case: CaseJob
+    cpu: int | None = None
+    """Call from this processor alone. Where the host only launches, the one it lands on decides."""
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -134,8 +144,9 @@ JOBS: dict[str, type] = {
     "verify": CaseJob,
     "profile": ProfileJob,
     "throughput": ThroughputJob,
+    "arm": ArmJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ThroughputJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ThroughputJob | ArmJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:
@@ -178,6 +189,39 @@ class SampleResult:
 
 
 @dataclass(frozen=True)
+class ArmWarm:
+    """One side of a pair is warmed up."""
+
+    warm_up_calls: int
+    warm_up_s: float
+    calls_per_stamp: int
+    empty_ns: float
+
+
+@dataclass(frozen=True)
+class ArmBlock:
+    """One side of a pair has timed a block."""
+
+    stamps_ns: str
+    events: int
+    noise: BlockNoise | None = None
+    device_ns: float | None = None
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One side of a pair has done its last block."""
+
+    ready_s: float
+    load_s: float
+    warm_up: str
+    device_note: str | None
+    verification: Verification | None
+    facts: dict[str, Any]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
 class BuildResult:
     build_s: float
     facts: dict[str, Any] = field(default_factory=dict)
@@ -213,10 +257,21 @@ MOST_BYTES = 256 << 20
 
 
 class Channel:
-    """The child's end of the pipe."""
+    """The child's end of the pipes: one for answers, one for commands."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, commands: int | None = None) -> None:
         self._fd = fd
+        self._commands = commands
+
+    def command(self) -> str:
+        """Waits for the next command, one line; empty once nobody gives any more."""
+        assert self._commands is not None
+        line = bytearray()
+        while data := os.read(self._commands, 1):
+            if data == b"\n":
+                break
+            line += data
+        return line.decode()
 
     def send(self, name: str, body: Any = None) -> None:
         """Sends one message; `stage`, `verification`, `result` or `failure`."""

@@ -42,16 +42,16 @@ def physical_cores(cpus: list[int], sysfs: Path = Path("/sys/devices/system/cpu"
     return len(cores)
 
 
-def cpu_quota(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """CPUs' worth of time the cgroups grant, the smallest limit on the way up; None without a limit.
+def _cpu_groups(proc: Path, root: Path) -> list[Path]:
+    """The folders of the cgroups that ration this process's processor time, from its own upwards.
 
-    Reads version 2 (`cpu.max`) and version 1 (`cpu.cfs_quota_us`).
+    Of version 2 and of version 1's cpu controller, as far as they are mounted here.
     """
-    limits: list[float] = []
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
     except OSError:
-        return None
+        return []
+    groups: list[Path] = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
@@ -62,12 +62,24 @@ def cpu_quota(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -
             continue
         folder = base / path.lstrip("/")
         for step in (folder, *folder.parents):
-            limit = _limit_in(step)
-            if limit is not None:
-                limits.append(limit)
+            groups.append(step)
             if step == base:
                 break
+    return groups
+
+
+def cpu_quota(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """CPUs' worth of time the cgroups grant, the smallest limit on the way up; None without a limit.
+
+    Reads version 2 (`cpu.max`) and version 1 (`cpu.cfs_quota_us`).
+    """
+    limits = [limit for group in _cpu_groups(proc, root) if (limit := _limit_in(group)) is not None]
     return min(limits) if limits else None
+
+
+def limited_groups(proc: Path = Path("/proc"), root: Path = Path("/sys/fs/cgroup")) -> list[Path]:
+    """The folders of those cgroups above this process that limit its processor time."""
+    return [group for group in _cpu_groups(proc, root) if _limit_in(group) is not None]
 
 
 def _limit_in(folder: Path) -> float | None:

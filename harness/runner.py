@@ -91,6 +91,10 @@ class Session:
     holds one session; the service holds several, of one model, and calls one at a time.
     """
 
+    on_torch_stream: ClassVar[bool] = True
+    """Whether a call's work on an accelerator goes to torch's current stream; only then can its device
+    time be told."""
+
     def bind(self, inputs: Inputs) -> Any:
         """Inputs (in the case's precision, on its device) as `__call__` takes them. Untimed."""
         raise NotImplementedError

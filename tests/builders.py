@@ -11,7 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from harness.analyse.analyse import analyse
+from harness.analyse.statistics import log_interval
 from harness.records.case import Case, Environment, Plan, PlannedCase, PluginInfo, Provider, Scenario
+from harness.records.comparison import Compared, ComparisonInfo, ComparisonReport, Side, Verdict
 from harness.records.events import (
     SCHEMA,
     STATUSES,
@@ -27,7 +29,7 @@ from harness.records.events import (
     Verification,
     pack_ns,
 )
-from harness.records.report import Record, Report
+from harness.records.report import Latency, Record, Report
 from harness.store.runfile import StoredRun
 
 STARTED = "2026-11-22T17:41:26.123Z"
@@ -215,6 +217,126 @@ def full_report() -> Report:
     return report(cases, events)
 
 
+# ---- comparisons ------------------------------------------------------------------------------------
+
+
+def compared_side(
+    name: str, one: Case | None = None, ms: Sequence[float] = (4.0, 4.1, 4.2), **changes: Any
+) -> Side:
+    """A side of a comparison; with `device_ms=[...]` it has device time, too."""
+    one = one or case()
+    device = changes.pop("device_ms", None)
+    values: dict[str, Any] = {
+        "name": name,
+        "id": one.id(Scenario()),
+        "case": one,
+        "label": {"model": one.model, "runner": one.runner},
+        "status": "ok",
+        "latency_ms": latency(ms) if ms else None,
+        "device_ms": latency(device) if device else None,
+        "verification": verification(),
+    }
+    return Side(**{**values, **changes})
+
+
+def latency(ms: Sequence[float]) -> Latency:
+    centre, low, high = log_interval(ms)
+    return Latency(centre, low, high, 0.95, 0.1, min(ms), centre, list(ms))
+
+
+def verdict(word: str = "slower", change: float = 0.031, half: float = 0.007, **changes: Any) -> Verdict:
+    """A verdict on a change of 3.1 % (+2.4 to +3.8) from 40 pairs; `change` and `half` are shares."""
+    values: dict[str, Any] = {
+        "word": word,
+        "material": word in ("faster", "slower") and abs(change) - half > 0.01,
+        "ratio": 1 + change,
+        "low": 1 + change - half,
+        "high": 1 + change + half,
+        "level": 0.99,
+        "margin": 0.01,
+        "pairs": 40,
+    }
+    return Verdict(**{**values, **changes})
+
+
+def comparison(compared: Sequence[Compared], kind: str = "live", **changes: Any) -> ComparisonReport:
+    """A finished comparison; what is no field of ComparisonReport changes its head."""
+    names = {f.name for f in dataclasses.fields(ComparisonReport)}
+    head: dict[str, Any] = {
+        "id": "20261122-180000-aa01",
+        "kind": kind,
+        "started": STARTED,
+        "ended": STARTED,
+        "status": "finished",
+        "command": "harness compare",
+        "harness_version": "0.1.0",
+        "mode": "standard" if kind == "live" else None,
+    }
+    info = ComparisonInfo(**{**head, **{k: v for k, v in changes.items() if k not in names}})
+    values: dict[str, Any] = {
+        "schema": 1,
+        "comparison": info,
+        "environment": environment(),
+        "compared": list(compared),
+    }
+    return ComparisonReport(**{**values, **{k: v for k, v in changes.items() if k in names}})
+
+
+def full_comparison() -> ComparisonReport:
+    """Every word, several new arms, device time, sides that are wrong or not there, all kinds of notes."""
+    base = compared_side("base", case(device="cuda"), device_ms=[1.0, 1.01, 1.02])
+
+    def arm(name: str, runner: str, **changes: Any) -> Side:
+        return compared_side(name, case(device="cuda", runner=runner), **changes)
+
+    return comparison(
+        [
+            Compared(
+                base,
+                arm("new 1", "compile", ms=(4.2, 4.3, 4.4), device_ms=[1.0, 1.0, 1.01]),
+                verdict(),
+                verdict("equivalent", -0.001, 0.004),
+                ["torch 2.12.0 -> 2.13.0", "host lab -> dock"],
+            ),
+            Compared(
+                base,
+                arm("new 2", "onnxruntime", ms=(0.3, 0.31)),
+                verdict("faster", -0.926, 0.001),
+                differences=["torch 2.12.0 -> 2.13.0"],
+            ),
+            Compared(
+                base,
+                arm("new 3", "cudagraph", interpreter="/opt/new/bin/python", warnings=["no steady state"]),
+                verdict("inconclusive", 0.004, 0.021, needed=35),
+                differences=["torch 2.12.0 -> 2.13.0"],
+            ),
+            Compared(
+                base,
+                arm("new 4", "eager", status="incorrect", reason="error 0.31 is above the limit 0.02",
+                    verification=verification(False, 0.31)),
+                None,
+                differences=["torch 2.12.0 -> 2.13.0"],
+            ),
+            Compared(
+                base, arm("new 5", "eager", ms=(), status="crashed", reason="signal 11"), None,
+                differences=["torch 2.12.0 -> 2.13.0"],
+            ),
+            Compared(
+                base, arm("new 6", "eager"), None, differences=["torch 2.12.0 -> 2.13.0"],
+                refused="the workload differs: model net.py 0011 -> 2233",
+            ),
+            Compared(
+                dataclasses.replace(base, status="failed", reason="no memory", latency_ms=None, device_ms=None),
+                arm("new 7", "eager"), None, differences=["torch 2.12.0 -> 2.13.0"],
+            ),
+        ],
+        warnings=["one of two GPUs was used"],
+        unmatched=["mlp batch 1 eager fp32: only in base"],
+        noise="quiet: 2 of 240 blocks suspect",
+        status="interrupted",
+    )  # fmt: skip
+
+
 # ---- hypothesis: any value of a type -------------------------------------------------------------
 
 _TEXT = st.text(max_size=20)
@@ -266,7 +388,7 @@ def haunted(value: Any, text: str) -> Any:
     if isinstance(value, dict):
         return {k: haunted(v, text) for k, v in value.items()}
     if dataclasses.is_dataclass(value):
-        kept = ("status",) if isinstance(value, Record) else ()
+        kept = ("status", "word") if isinstance(value, (Record, Side, Verdict)) else ()
         names = [f.name for f in dataclasses.fields(value) if f.name not in kept]
         return dataclasses.replace(value, **{n: haunted(getattr(value, n), text) for n in names})
     return value

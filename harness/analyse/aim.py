@@ -6,12 +6,14 @@ interval nearly honest; stopping as soon as a difference is "significant" would 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Sequence
 
-from harness.analyse.statistics import LEVEL, block_medians, t_quantile
-from harness.records.events import Timing, unpack_ns
+from harness.analyse import replicate
+from harness.analyse.statistics import LEVEL, t_quantile
+from harness.records.events import Timing
 from harness.records.report import Aim
 
 MOST_PASSES = 100
@@ -20,29 +22,20 @@ _MARGIN = 1.25
 """The spread of a few replicates is itself a guess, and a command that is advised should do."""
 
 
-def replicate_ms(timing: Timing) -> float | None:
-    """The request latency of one replicate in milliseconds: the mean of its block medians.
-
-    None if its call times cannot be read or say nothing.
-    """
-    try:
-        medians = block_medians(unpack_ns(timing.calls_ns), timing.blocks)
-    except ValueError:
-        return None
-    calls = [m / timing.calls_per_stamp - timing.empty_ns for m in medians]
-    return math.fsum(calls) / len(calls) / 1e6 if calls and min(calls) > 0 else None
-
-
 def aimed_values(timings: Sequence[Timing]) -> tuple[str, list[float]]:
     """(what is aimed at, its value in each replicate in milliseconds).
 
     Device time where every replicate has it: request latency on an accelerator differs by 10 % from
     process to process for reasons that no number of passes cures. Request latency otherwise.
     """
-    if timings and all(t.device_ns and min(t.device_ns) > 0 for t in timings):
-        return "device time", [math.fsum(t.device_ns) / len(t.device_ns) / 1e6 for t in timings]
-    found = [replicate_ms(t) for t in timings]
-    return "latency", [ms for ms in found if ms is not None]
+    found = []
+    for timing in timings:
+        with contextlib.suppress(ValueError):
+            found.append(replicate.values(timing))
+    device = [v.device for v in found if v.device is not None and v.device > 0]
+    if device and len(device) == len(found):
+        return "device time", device
+    return "latency", [v.value for v in found]
 
 
 def half_width(values: Sequence[float], level: float = LEVEL) -> float | None:

@@ -7,17 +7,13 @@ import statistics
 from dataclasses import replace
 from typing import Any
 
+from harness.analyse import noise, replicate
 from harness.analyse.aim import aim_of
-from harness.analyse.statistics import (
-    LEVEL,
-    block_medians,
-    log_interval,
-    quantile,
-    quantile_bound,
-)
+from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
-from harness.records.events import OK, Sample, Timing, Verification, unpack_ns, worst
+from harness.records.events import OK, Sample, Timing, Verification, worst
+from harness.records.noise import BlockNoise
 from harness.records.report import (
     SCHEMA,
     Aim,
@@ -32,8 +28,10 @@ from harness.records.report import (
 )
 from harness.store.runfile import StoredRun
 
-_WARM_UPS = ("no steady state", "capped", "steady")
+_WARM_UPS = ("no steady state", "slowdown", "capped", "warm-up", "flat", "steady")
 """How a warm-up ended, the worst first."""
+LAUNCH_BOUND = 1.1
+"""From this ratio of request latency to device time on, the host is what a caller waits for."""
 _MEASURED = (OK, "incorrect")
 
 
@@ -72,6 +70,7 @@ def run_info(run: StoredRun) -> RunInfo:
         warnings=header.plan.warnings,
         damage=run.damage,
         reason=ended.reason if ended else None,
+        noise=noise.summary(_audits(run.samples)),
     )
 
 
@@ -100,9 +99,8 @@ class _Analysed:
         self.planned = planned
         self.samples = sorted(samples, key=lambda s: s.replicate)
         self.run = run
-        self.values: dict[int, float] = {}
-        """Replicate -> its value in milliseconds: the mean of its block medians."""
-        self.calls: list[float] = []
+        self.timed: dict[int, replicate.Values] = {}
+        """Replicate -> what it timed."""
         self.warnings: list[str] = []
         for sample in self.samples:
             if sample.timing is not None and sample.status in _MEASURED:
@@ -110,16 +108,19 @@ class _Analysed:
 
     def _take(self, sample: Sample, timing: Timing) -> None:
         try:
-            calls = [ns / 1e6 for ns in unpack_ns(timing.calls_ns)]
-            medians = block_medians(calls, timing.blocks)
+            self.timed[sample.replicate] = replicate.values(timing)
         except ValueError as error:
             self.warnings.append(f"replicate {sample.replicate + 1} cannot be read: {error}")
-            return
-        if not medians or min(medians) <= 0:
-            self.warnings.append(f"replicate {sample.replicate + 1} has no usable call times")
-            return
-        self.values[sample.replicate] = math.fsum(medians) / len(medians)
-        self.calls += calls
+
+    @property
+    def values(self) -> dict[int, float]:
+        """Replicate -> its latency in milliseconds."""
+        return {number: found.value for number, found in self.timed.items()}
+
+    @property
+    def calls(self) -> int:
+        """How many calls were timed."""
+        return sum(len(v.calls) * v.together for v in self.timed.values())
 
     # -- parts of the record ----------------------------------------------------------------------
 
@@ -142,23 +143,18 @@ class _Analysed:
         return status, reason, sample.detail
 
     def latency(self) -> Latency | None:
-        if not self.values:
+        if not self.timed:
             return None
-        values = list(self.values.values())
-        centre, low, high = log_interval(values)
-        ordered = sorted(self.calls)
-        return Latency(
-            median=centre,
-            low=low,
-            high=high,
-            level=LEVEL,
-            iqr=quantile(ordered, 0.75) - quantile(ordered, 0.25),
-            min=ordered[0],
-            mean=statistics.fmean(ordered),
-            replicates=values,
-            p90=_percentile(ordered, 0.90),
-            p99=_percentile(ordered, 0.99),
-        )
+        several = list(self.timed.values())
+        calls = sorted(ms for v in several for ms in v.calls)
+        # The spread of single calls is not in the times of many together.
+        single = all(v.together == 1 for v in several)
+        return _latency([v.value for v in several], calls, percentiles=single)
+
+    def device_time(self) -> Latency | None:
+        several = [v.device for v in self.timed.values() if v.device is not None]
+        blocks = [ns / 1e6 for s in self.samples if s.timing for ns in s.timing.device_ns]
+        return _latency(several, sorted(blocks), percentiles=False) if several else None
 
     def ready(self) -> Ready | None:
         """Cold: the build and the first replicate. Warm: the median of the others."""
@@ -194,7 +190,7 @@ class _Analysed:
     def record(self, everyone: dict[str, _Analysed]) -> Record:
         planned = self.planned
         status, reason, detail = self.status()
-        latency = self.latency()
+        latency, device = self.latency(), self.device_time()
         baseline = everyone.get(planned.baseline_id or "")
         verifications = [s.verification for s in self.samples if s.verification is not None]
         memory = self.run.memory.get(planned.id)
@@ -211,10 +207,12 @@ class _Analysed:
             reason=reason,
             detail=detail,
             replicates=len(self.values),
-            calls=len(self.calls),
+            calls=self.calls,
             boundary=self.run.header.scenario.boundary,
             warm_up=next((w for w in _WARM_UPS if w in warm_ups), None),
             latency_ms=latency,
+            device_ms=device,
+            launch_bound=None if not (latency and device) else latency.median / device.median > LAUNCH_BOUND,
             throughput_per_s=_throughput(planned, latency),
             sustained_per_s=sustained,
             speedup=speedup,
@@ -224,8 +222,10 @@ class _Analysed:
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
             warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
+            noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
             aim=self.aim(),
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -257,6 +257,28 @@ class _Analysed:
             found[f"memory not measured: {memory.reason}"] = None
         found.update(dict.fromkeys(self.warnings))
         return list(found)
+
+
+def _latency(values: list[float], calls: list[float], percentiles: bool) -> Latency:
+    """From the values of replicates, and the sorted times of single calls (or blocks)."""
+    centre, low, high = log_interval(values)
+    return Latency(
+        median=centre,
+        low=low,
+        high=high,
+        level=LEVEL,
+        iqr=quantile(calls, 0.75) - quantile(calls, 0.25),
+        min=calls[0],
+        mean=statistics.fmean(calls),
+        replicates=values,
+        p90=_percentile(calls, 0.90) if percentiles else None,
+        p99=_percentile(calls, 0.99) if percentiles else None,
+    )
+
+
+def _audits(samples: list[Sample]) -> list[BlockNoise]:
+    """Of every timed block."""
+    return [block for s in samples if s.timing is not None for block in s.timing.noise]
 
 
 def _percentile(ordered: list[float], share: float) -> Percentile | None:

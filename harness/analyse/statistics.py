@@ -15,15 +15,22 @@ from itertools import pairwise
 LEVEL = 0.95
 
 
+_NORMAL_FROM = 1e6
+"""Degrees of freedom from which on t is the normal distribution to six digits."""
+
+
 @cache
-def t_quantile(probability: float, freedom: int) -> float:
+def t_quantile(probability: float, freedom: float) -> float:
     """The quantile of Student's t: by bisection of its distribution function.
 
     The distribution function is the regularised incomplete beta function, by the continued fraction
-    of Lentz's method (Numerical Recipes, section 6.4).
+    of Lentz's method (Numerical Recipes, section 6.4). `freedom` is any number from 1 on, infinity
+    included: Welch's interval has a fraction of a degree.
     """
-    if not 0 < probability < 1 or freedom < 1:
+    if not 0 < probability < 1 or not freedom >= 1:
         raise ValueError(f"no quantile of t at {probability} with {freedom} degrees of freedom")
+    if freedom > _NORMAL_FROM:
+        return statistics.NormalDist().inv_cdf(probability)
     if probability < 0.5:
         return -t_quantile(1 - probability, freedom)
     low, high = 0.0, 1.0
@@ -38,9 +45,26 @@ def t_quantile(probability: float, freedom: int) -> float:
     return (low + high) / 2
 
 
-def _t_cdf(t: float, freedom: int) -> float:
+def t_tails(t: float, freedom: float) -> float:
+    """P(|T| >= |t|): the p-value of a two-sided test."""
+    if freedom > _NORMAL_FROM:
+        return math.erfc(abs(t) / math.sqrt(2))
+    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def _t_cdf(t: float, freedom: float) -> float:
     """P(T <= t) for t >= 0."""
     return 1 - 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def t_p_value(t: float, freedom: int) -> float:
+    """P(|T| >= |t|): how often chance alone goes at least this far, in either direction.
+
+    Computed from the tail itself, so that a very small one is not lost in 1 - P.
+    """
+    if freedom < 1:
+        raise ValueError(f"no t with {freedom} degrees of freedom")
+    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:

@@ -26,6 +26,19 @@ TEXT, JSON = "text", "json"
 TABLE, MARKDOWN = "table", "markdown"
 """How a command shows a table of its own, beside JSON."""
 
+
+def share(_: click.Context, param: click.Parameter, value: str) -> float:
+    """A share of one, as a callback: `1%`, `0.5 %` or `0.01`; a bare 1 could mean either."""
+    text, percent, rest = value.strip().partition("%")
+    try:
+        number = float(text) / (100 if percent else 1)
+    except ValueError:
+        number = math.nan
+    if rest or not 0 < number < 1:
+        raise click.BadParameter(f"{value!r} is no share between 0 and 100 %: write 1% or 0.01", param=param)
+    return number
+
+
 _AXES = (
     (("-m", "--model"), "NAME[:KEY=VALUE,...]", "Models"),
     (("-r", "--runner"), "NAME[:KEY=VALUE,...]", "Runners"),

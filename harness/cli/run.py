@@ -148,7 +148,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             return ExitCode.FINE
         header = start_header(request, plan, Scenario())
         observers = Observers(plan.plugins, request.plugins, message)
-        with _Display(observers, header) as display:
+        with Display(observers, header) as display:
             try:
                 run = measure(header, request, zygotes, folder, display, display.on_event)
             except HarnessError:
@@ -228,7 +228,7 @@ def _check_names(request: RunRequest) -> None:
                 params.check_names(rows[0]["name"], takes, dict(spec.values))
 
 
-class _Display:
+class Display:
     """Joins the display on the screen and the plugins that listen."""
 
     def __init__(self, observers: Observers, header: RunStarted) -> None:
@@ -237,7 +237,7 @@ class _Display:
         self._header = header
         self.run: StoredRun | None = None
 
-    def __enter__(self) -> _Display:
+    def __enter__(self) -> Display:
         self._screen.__enter__()
         return self
 

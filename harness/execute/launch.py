@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalogue.loading import PluginRequest
+from harness.execute.child import Outcome
 from harness.execute.signals import Interrupts
-from harness.execute.supervise import Outcome, ZygoteProcess
+from harness.execute.supervise import ZygoteProcess
 from harness.inventory import cache_home
 from harness.jobs import Job
 from harness.records.case import PlannedCase, Provider
@@ -30,10 +31,14 @@ class Launcher:
     Args:
         folder: the run's temporary folder.
         interrupts: signals to heed while waiting.
+        python: another interpreter than this one's.
     """
 
-    def __init__(self, folder: Path, interrupts: Interrupts | None = None) -> None:
+    def __init__(
+        self, folder: Path, interrupts: Interrupts | None = None, python: str = sys.executable
+    ) -> None:
         self.folder = folder
+        self.python = python
         self.interrupts = interrupts
         self.notes: list[str] = []
         self.solo = sys.platform != "linux" or bool(os.environ.get(SPAWN_VARIABLE))
@@ -76,7 +81,7 @@ class Launcher:
         if lane not in self._lanes:
             folder = self.folder / f"lane-{lane}"
             folder.mkdir(exist_ok=True)
-            self._lanes[lane] = ZygoteProcess(folder, self.solo, _inductor_variables())
+            self._lanes[lane] = ZygoteProcess(folder, self.solo, _inductor_variables(), self.python)
         return self._lanes[lane]
 
     def _finish(self, zygote: ZygoteProcess) -> None:
@@ -142,6 +147,29 @@ class Launcher:
         )
         self._drop(0)
         return False
+
+    def fresh(self, lane: int, ahead: int, since: int) -> ZygoteProcess:
+        """The lane's zygote, ready; it starts several at once, so that nothing is imported while
+        something is timed.
+
+        Args:
+            lane: which.
+            ahead: how many lanes to start if this one is not there.
+            since: lanes before this one are of the past, and ended.
+        """
+        for old, zygote in list(self._lanes.items()):
+            if old < since or (old == lane and not zygote.usable):
+                self._drop(old)
+        if lane not in self._lanes:
+            zygotes = [self._begin(n) for n in range(lane, lane + ahead)]
+            for zygote in zygotes:
+                zygote.wait_ready(self.interrupts)
+            for request in self._preloads:
+                for zygote in zygotes:
+                    zygote.ask_preload(request)
+                for zygote in zygotes:
+                    zygote.preloaded(self.interrupts)
+        return self._lanes[lane]
 
     def _drop(self, lane: int) -> None:
         self._lanes.pop(lane).close()

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
-from harness.execute.supervise import Outcome
+from harness.execute.child import Outcome
 from harness.jobs import Failure, SampleResult
 from harness.records import codec
 from harness.records.events import OK, Sample, Verification

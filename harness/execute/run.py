@@ -22,7 +22,7 @@ from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
 from harness.store.folder import Folder, new_run_id
-from harness.store.runfile import RunWriter, StoredRun
+from harness.store.runfile import EventWriter, StoredRun
 
 PLAN_TIMEOUT_S = 300.0
 
@@ -122,7 +122,7 @@ def measure(
     interrupts = zygotes.interrupts
     assert interrupts is not None
     run = StoredRun(header)
-    writer = RunWriter(folder.run_path(header.id), header)
+    writer = EventWriter(folder.run_path(header.id), header)
 
     def write(event: Event) -> None:
         writer.write(event)

@@ -42,13 +42,18 @@ _TASKS = {
     "verify": ("harness.measure.export", "verify"),
     "profile": ("harness.measure.profile", "take"),
     "throughput": ("harness.measure.throughput", "take"),
+    "arm": ("harness.measure.arm", "take"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
 
 
-def main(job_file: str, fd: int) -> int:
-    """Does the job in `job_file`, answers on `fd`, and returns the exit code of the process."""
-    channel = Channel(fd)
+def main(job_file: str, fd: int, commands: int) -> int:
+    """Does the job in `job_file`, answers on `fd`, and returns the exit code of the process.
+
+    Args:
+        commands: the pipe from which some jobs are told what to do next.
+    """
+    channel = Channel(fd, commands)
     try:
         kind, job = decode_job(Path(job_file).read_bytes())
         _do(kind, job, channel)

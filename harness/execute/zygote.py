@@ -6,12 +6,14 @@ all that matters to a measurement, at a fiftieth of the price of a new interpret
 
 The parent talks through a SOCK_SEQPACKET socket:
 
+    <- {"ready": {threads, note, harness}}     harness: version and digest of what it runs
     -> {"preload": {runner, source, ...}}      run one runner's preload()
     <- {"ready": {threads, note}}
-    -> {"job": file} + 2 descriptors           the pipe for answers, the file for stdout and stderr
+    -> {"job": file} + 3 descriptors           the pipe for answers, the file for stdout and stderr, and
+                                               the pipe it takes commands from while it runs
     <- {"started": pid}
-    -> {"kill": true}                          end the child and everything it started
-    <- {"ended": {"exit": code} | {"signal": number}}
+    -> {"kill": pid}                           end that child and everything it started
+    <- {"ended": {"pid", "exit": code} | {"pid", "signal": number}}
 
 With --solo (where forking is not safe) the process does one job itself and exits.
 """
@@ -27,6 +29,8 @@ import signal
 import socket
 import sys
 from typing import Any, NoReturn
+
+from harness.identity import identity
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -112,12 +116,12 @@ def freeze() -> None:
 
 
 class Zygote:
-    """The process's state: its control socket, and the one child it may have."""
+    """The process's state: its control socket and its children."""
 
     def __init__(self, control: socket.socket, solo: bool) -> None:
         self.control = control
         self.solo = solo
-        self.child: int | None = None
+        self.children: set[int] = set()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> None:
@@ -137,12 +141,12 @@ class Zygote:
                 self.reap()
             if self.control in ready and not self.handle():
                 break
-        if self.child is not None:
-            kill_tree(self.child)
+        for child in self.children:
+            kill_tree(child)
 
     def handle(self) -> bool:
         """Does what one message says; False once the parent has gone."""
-        data, fds, _, _ = socket.recv_fds(self.control, MOST, 2)
+        data, fds, _, _ = socket.recv_fds(self.control, MOST, 3)
         if not data:
             return False
         message = json.loads(data)
@@ -150,19 +154,19 @@ class Zygote:
             self.send({"ready": preload(message["preload"])})
         elif "job" in message:
             self.start(message["job"], *fds)
-        elif "kill" in message and self.child is not None:
-            kill_tree(self.child)
+        elif message.get("kill") in self.children:
+            kill_tree(message["kill"])
         return True
 
     def send(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(BrokenPipeError):
             self.control.send(json.dumps(message).encode())
 
-    def start(self, job: str, answers: int, log: int) -> None:
+    def start(self, job: str, answers: int, log: int, commands: int) -> None:
         """Forks a child for the job, or does it here in solo mode."""
         if self.solo:
             self.send({"started": os.getpid()})
-            run_job(job, answers, log)
+            run_job(job, answers, log, commands)
         zygote = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -173,15 +177,15 @@ class Zygote:
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != zygote:
                 os._exit(1)
-            run_job(job, answers, log)
-        os.close(answers)
-        os.close(log)
-        self.child = pid
+            run_job(job, answers, log, commands)
+        for fd in (answers, log, commands):
+            os.close(fd)
+        self.children.add(pid)
         self.send({"started": pid})
 
     def reap(self) -> None:
         """Collects whatever has ended; when the child has, ends what it left behind and reports."""
-        status: int | None = None
+        ended: dict[int, int] = {}
         while True:
             try:
                 pid, code = os.waitpid(-1, os.WNOHANG)
@@ -189,21 +193,22 @@ class Zygote:
                 break
             if pid == 0:
                 break
-            if pid == self.child:
-                status = code
-        if status is None:
+            if pid in self.children:
+                ended[pid] = code
+        if not ended:
             return
-        self.child = None
+        self.children -= ended.keys()
         # Orphans of the child have become ours, since we are a subreaper.
-        for orphan in children_of(os.getpid()):
-            kill_tree(orphan)
         with contextlib.suppress(ChildProcessError):
-            while children_of(os.getpid()):
-                os.waitpid(-1, 0)
-        if os.WIFSIGNALED(status):
-            self.send({"ended": {"signal": os.WTERMSIG(status)}})
-        else:
-            self.send({"ended": {"exit": os.WEXITSTATUS(status)}})
+            while orphans := set(children_of(os.getpid())) - self.children:
+                for orphan in orphans:
+                    kill_tree(orphan)
+                    os.waitpid(orphan, 0)
+        for pid, status in ended.items():
+            if os.WIFSIGNALED(status):
+                self.send({"ended": {"pid": pid, "signal": os.WTERMSIG(status)}})
+            else:
+                self.send({"ended": {"pid": pid, "exit": os.WEXITSTATUS(status)}})
 
 
 def preload(request: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +231,7 @@ def preload(request: dict[str, Any]) -> dict[str, Any]:
     return {"threads": threads_of(), "note": note}
 
 
-def run_job(job: str, answers: int, log: int) -> NoReturn:
+def run_job(job: str, answers: int, log: int, commands: int) -> NoReturn:
     """Does the job in this process and leaves it, whatever happens."""
     code = 70
     try:
@@ -240,7 +245,7 @@ def run_job(job: str, answers: int, log: int) -> NoReturn:
         faulthandler.enable()
         from harness.execute import worker
 
-        code = worker.main(job, answers)
+        code = worker.main(job, answers, commands)
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:
@@ -263,7 +268,7 @@ def main() -> None:
         control.send(text.encode())
         return
     zygote = Zygote(control, solo)
-    zygote.send({"ready": {"threads": threads_of(), "note": None}})
+    zygote.send({"ready": {"threads": threads_of(), "note": None, "harness": identity()}})
     zygote.serve()
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.jobs import Channel, ThroughputJob, ThroughputResult
 from harness.measure.engine import Clock, quiet_collector, system_clock
 from harness.measure.loaded import LoadedCase
+from harness.measure.timed import ROTATING, spoiled
 from harness.measure.windows import LITTLE, Call, little, little_warning, window_rates
 from harness.records.events import Saturated, Verification
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 DEPTH = 2
 """Calls in flight on an accelerator: one runs while the next is launched."""
-_FEEDS = 4
 _LEFT_OVER = 1.5
 """Work on the device that outlasts its calls by more than so many of them was not waited for."""
 
@@ -112,7 +112,7 @@ class _Caller(threading.Thread):
     def _saturate(self) -> None:
         subject, clock, stop, stamp = self._subject, self._clock, self._stop_event, self.times.append
         session, reset = subject.session, subject.reset
-        for feed in cycle([subject.feeds[k] for k in self._order[:_FEEDS]]):
+        for feed in cycle([subject.feeds[k] for k in self._order[:ROTATING]]):
             if reset is not None:
                 reset()
             start = clock()
@@ -173,7 +173,7 @@ def pipeline(
         finish()
         times.extend((start, clock()))
 
-    for feed in cycle(subject.feeds[:_FEEDS]):
+    for feed in cycle(subject.feeds[:ROTATING]):
         while len(waiting) >= depth:
             take_oldest()
         if clock() >= end_ns:
@@ -213,18 +213,21 @@ def take(work: CaseWork, job: ThroughputJob, channel: Channel) -> None:
         case.session.events,
     )
     seconds = job.ramp_s + job.windows * job.window_s
+    more: list[str] = []
+    # What has a stream of its own, or a state to be reset, is waited for as a whole, call by call.
+    depth = DEPTH if case.session.on_torch_stream and case.reset is None else 1
     with quiet_collector():
-        run, more = (
-            (saturate(subject, job.callers, seconds), []) if on_cpu else _on_device(case, subject, seconds)
-        )
-    found = summary(run, job, job.callers if on_cpu else DEPTH, work.threads)
+        if on_cpu:
+            run = saturate(subject, job.callers, seconds)
+        else:
+            run, more = _on_device(case, subject, seconds, depth)
+    found = summary(run, job, job.callers if on_cpu else depth, work.threads)
     if abs(found.little) > LITTLE:
         more.append(little_warning(found.little))
     verification, later = _verified(case, verification, alone, run.outputs)
     case.session.close()
-    spoiled = f"it compiled or tuned {run.events} times while calls were timed" if run.events else None
     warnings = list(dict.fromkeys([*warnings, *more, *later]))
-    channel.send("result", ThroughputResult(found, verification, warnings, spoiled))
+    channel.send("result", ThroughputResult(found, verification, warnings, spoiled(run.events)))
 
 
 def summary(run: Run, job: ThroughputJob, under_way: int, threads: int) -> Saturated:
@@ -253,25 +256,27 @@ def threads_each(threads: int, callers: int) -> int:
     return max(1, threads // callers)
 
 
-def _on_device(case: LoadedCase, subject: Subject, seconds: float) -> tuple[Run, list[str]]:
-    """Two calls in flight, told apart by events on torch's current stream."""
+def _on_device(case: LoadedCase, subject: Subject, seconds: float, depth: int) -> tuple[Run, list[str]]:
+    """Calls in flight, told apart by events on torch's current stream."""
     import torch
 
     index = case.work.device.index
 
     def mark() -> Callable[[], None]:
+        if depth == 1 and case.synchronise is not None:
+            return case.synchronise
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(index))
         finish: Callable[[], None] = event.synchronize
         return finish
 
     with torch.cuda.device(index):
-        run = pipeline(subject, mark, seconds)
+        run = pipeline(subject, mark, seconds, depth)
         start = time.perf_counter()
         torch.cuda.synchronize(index)
         left_s = time.perf_counter() - start
         # In a row and without waiting in between: each output must be its own.
-        raw = [subject.session(feed) for feed in subject.feeds[:DEPTH]] if subject.reset is None else []
+        raw = [subject.session(feed) for feed in subject.feeds[:depth]] if depth > 1 else []
         outputs = [{k: subject.copies(one) for k, one in enumerate(raw)}]
     typical_s = seconds * 2 / max(1, len(run.times[0]))
     warnings = []

@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harness.records.events import EVENTS, NAMES, Event
+from harness.records import events, pairs
+from harness.records.events import Event
+from harness.records.pairs import PairEvent
+
+EVENTS: dict[str, type] = {**events.EVENTS, **pairs.EVENTS}
+NAMES: dict[type, str] = {cls: name for name, cls in EVENTS.items()}
 
 T = TypeVar("T")
 
@@ -48,12 +53,12 @@ def seal(json: bytes) -> bytes:
     return json[:-1] + _SUM % zlib.crc32(json[:-1])
 
 
-def encode_event(event: Event) -> bytes:
-    """One line of a run file, sealed, without the newline."""
+def encode_event(event: Event | PairEvent) -> bytes:
+    """One line of a run's or comparison's file, sealed, without the newline."""
     return seal(msgspec.json.encode({"event": NAMES[type(event)], **vars(event)}))
 
 
-def decode_event(line: bytes) -> Event | None:
+def decode_event(line: bytes) -> Event | PairEvent | None:
     """The event on one line; None if its type is unknown here (a newer harness wrote it).
 
     Raises:

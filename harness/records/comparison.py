@@ -87,6 +87,8 @@ class Compared:
     """Of device time, on an accelerator."""
     differences: list[str] = field(default_factory=list)
     """What else than the compared axis differs: machine, versions, workload."""
+    refused: str | None = None
+    """Why the two are not comparable and have no verdict, whatever their times are."""
 
 
 @dataclass(frozen=True)
@@ -124,4 +126,4 @@ class ComparisonReport:
     environment: Environment
     compared: list[Compared]
     unmatched: list[str] = field(default_factory=list)
-    """Cases that only one of two stored runs has, one line each."""
+    """Cases of two stored runs that were not compared, one line each: what only one of them has, say."""

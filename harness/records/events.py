@@ -344,4 +344,3 @@ EVENTS: dict[str, type] = {
     "ended": Ended,
 }
 Event = RunStarted | Resumed | ReferenceMade | Built | Sample | MemoryMeasured | ThroughputMeasured | Ended
-NAMES: dict[type, str] = {cls: name for name, cls in EVENTS.items()}

@@ -18,13 +18,15 @@ class BlockNoise:
     steal: float | None = None
     """Share of this machine's processor time that the hypervisor gave to others."""
     run_delay: float | None = None
-    """Time this process's threads waited for a processor, over wall time."""
+    """Time this process's threads were ready and waited for a processor, summed, over wall time."""
     throttled_s: float | None = None
-    """Seconds that the cgroup held this process back."""
+    """Seconds that the cgroup held its processes back, summed over processors; None without a quota."""
     pressure: float | None = None
     """Share of the time in which something on the machine waited for a processor (PSI, some)."""
     others_cpu: float | None = None
-    """Processors' worth of time that other processes used."""
+    """Processors' worth of time that other processes used. The kernel counts in ticks: in a block of
+    0.1 s it is known to about 0.2.
+    """
     switches: int | None = None
     """Involuntary context switches of this process."""
     major_faults: int | None = None
@@ -36,3 +38,15 @@ class BlockNoise:
     """What the accelerator's driver says slowed it: power cap, thermal, ..."""
     flags: list[str] = field(default_factory=list)
     """The channels that find the block suspect; empty for a quiet one."""
+
+
+@dataclass(frozen=True)
+class NoiseSummary:
+    """The audits of all timed blocks of a run."""
+
+    blocks: int
+    """How many were audited."""
+    suspect: int
+    """How many of them have a flag."""
+    flags: dict[str, int] = field(default_factory=dict)
+    """How many blocks each channel found suspect, the most frequent first."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.records.case import Case, Environment, PluginInfo, check_label
+from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
+from harness.records.noise import NoiseSummary
 
 SCHEMA = 1
 
@@ -37,6 +38,8 @@ class RunInfo:
     """Lines of the run file that could not be read, by number."""
     reason: str | None = None
     """Why it ended, in one sentence, if there is something to say."""
+    noise: NoiseSummary | None = None
+    """How quiet the machine was in the timed blocks; null where they were not audited."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,17 @@ class Latency:
     high: float | None
     level: float
     iqr: float
-    """Interquartile range of all single calls."""
+    """Interquartile range of all single calls; of lots of calls where they are timed many at once; of
+    blocks for device time.
+    """
     min: float
     mean: float
     replicates: list[float]
     """The value of each replicate, in the order of the passes."""
     p90: Percentile | None = None
-    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662)."""
+    """Null where too few calls were timed for an honest bound (p90: 64, p99: 662), or where calls are
+    timed many at once.
+    """
     p99: Percentile | None = None
 
 
@@ -183,9 +190,16 @@ class Record:
     calls: int
     boundary: str
     warm_up: str | None
-    """steady, no steady state, or capped: the worst of the replicates."""
+    """The worst of the replicates: no steady state, slowdown, capped (too slow to tell), warm-up (slow
+    at first), flat; steady in runs of earlier versions.
+    """
     latency_ms: Latency | None = None
     device_ms: Latency | None = None
+    """Device time: how long an accelerator is busy for one call, measured behind a backlog."""
+    launch_bound: bool | None = None
+    """Whether request latency is above 1.1 times device time: then the host's launching is what a caller
+    waits for, and a quicker kernel gains nothing. Null without device time.
+    """
     throughput_per_s: Throughput | None = None
     sustained_per_s: Sustained | None = None
     """Null unless it was asked for (`--throughput`)."""
@@ -198,12 +212,15 @@ class Record:
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
+    """The channels of the audit that found any of its blocks suspect, the most frequent first."""
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
     aim: Aim | None = None
     """Null where no width was aimed at, or nothing was measured."""
     best: bool = False
     """The fastest correct case of its model, parameters, batch size, device and threads."""
+    providers: list[Provider] = field(default_factory=list)
+    """Who provides its components; empty in reports of earlier versions."""
 
     def __post_init__(self) -> None:
         check_label(self.label)

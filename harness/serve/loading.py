@@ -13,7 +13,7 @@ from harness.jobs import CaseJob, Channel, ReferenceResult
 from harness.measure import reference
 from harness.measure.loaded import LoadedCase
 from harness.measure.prepare import CaseWork
-from harness.measure.sample import PATIENCE_S, ROTATING
+from harness.measure.timed import PATIENCE_S, ROTATING
 from harness.measure.verify import verify
 from harness.records.case import PlannedCase
 from harness.records.events import Settings, Verification

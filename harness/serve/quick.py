@@ -73,12 +73,12 @@ def _measured(model: ServedModel, size: int) -> Quick:
     subject = engine.Subject(session, case.feeds, case.synchronise, session.events, case.reset)
     case.call(case.feeds[0])
     found = engine.measure(subject, _budget(model))
-    calls = len(found.calls_ns)
+    calls = len(found.stamps_ns) * found.calls_per_stamp
     if found.events:
         return Quick(
             calls=calls, warm_up=found.warm_up, reason=f"it compiled {found.events} times while it was timed"
         )
-    median_s = statistics.median(found.calls_ns) / 1e9
+    median_s = statistics.median(found.call_ns) / 1e9
     return Quick(median_s * 1e3, size / median_s, calls, found.warm_up, found.warm_up_calls)
 
 

@@ -120,7 +120,7 @@ class Quick(BaseModel):
     throughput_samples_s: float | None
     calls: int = 0
     warm_up: str | None = Field(
-        default=None, description="How the warm-up ended: steady, no steady state or capped."
+        default=None, description="How the warm-up ended: flat, warm-up, slowdown, no steady state or capped."
     )
     warm_up_calls: int = 0
     reason: str | None = None

@@ -25,18 +25,19 @@ from harness.records.events import (
     Sample,
     ThroughputMeasured,
 )
+from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
 
 SUFFIX = ".jsonl"
 
 
-class RunWriter:
-    """Appends events to a new run file.
+class EventWriter:
+    """Appends events to a new file, of a run or of a comparison.
 
     Raises:
         StoreError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, header: RunStarted) -> None:
+    def __init__(self, path: Path, header: RunStarted | ComparisonStarted) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,7 @@ class RunWriter:
             ) from error
         self.write(header)
 
-    def write(self, event: Event) -> None:
+    def write(self, event: Event | PairEvent) -> None:
         """Appends one event and waits until the disk has it.
 
         Raises:
@@ -123,8 +124,8 @@ def read(path: Path) -> StoredRun:
             continue
         if event is None:
             run.damage.append(f"line {number} of {path.name} is of a kind unknown to this version")
-        elif isinstance(event, RunStarted):
-            run.damage.append(f"line {number} of {path.name} is a second header and left out")
+        elif isinstance(event, RunStarted | ComparisonStarted | PairMeasured):
+            run.damage.append(f"line {number} of {path.name} belongs to no run and is left out")
         else:
             run.add(event)
     if torn:

@@ -66,6 +66,9 @@ def _head(report: harness.Report) -> str:
         f"cores used by default, {where.memory_mib / 1024:.0f} GiB, {_escape(where.os)}",
         f"- Software: {_escape(software)}, harness {_escape(run.harness_version)}",
     ]
+    noise = rows.noise(report)
+    if noise:
+        lines.append(f"- {_escape(noise[:1].upper() + noise[1:])}")
     if plugins:
         named = ", ".join(
             f"{p.distribution or p.name} {p.version or p.digest or ''}".strip() for p in plugins

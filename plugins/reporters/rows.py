@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import harness
+from harness.analyse.noise import line
 from harness.report import numbers
 from harness.report.tighten import how_to_tighten
 
@@ -200,6 +201,12 @@ def ended(status: str) -> str:
         "running": "has not ended (or was killed)",
         "failed": "failed",
     }.get(status, f"was {status}")
+
+
+def noise(report: harness.Report) -> str | None:
+    """How quiet the machine was; None for a run without audits."""
+    found = report.run.noise
+    return None if found is None else numbers.safe(f"noise: {line(found)}")
 
 
 def group_title(record: harness.Record) -> str:

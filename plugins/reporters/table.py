@@ -43,6 +43,8 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
         lines.append("no case matches")
     if measured:
         lines.append(paint(_legend(measured, shown), _DIM))
+        noise = rows.noise(report)
+        lines += [paint(noise, _DIM)] if noise else []
         narrower = rows.wide(report)
         lines += [paint(narrower, _DIM)] if narrower else []
     if left_out:

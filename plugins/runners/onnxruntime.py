@@ -140,6 +140,8 @@ def open_session(work: harness.Work, change: Callable[[Any], None] = lambda opti
 class OnnxSession(harness.Session):
     """One session; inputs and outputs are mapped by position, since the exporter renames them."""
 
+    on_torch_stream = False
+
     def __init__(self, work: harness.Work) -> None:
         self._work = work
         self._session = open_session(work, partial(onnx_profile.instrument, work))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.analyse.analyse import analyse, record_of
 from harness.analyse.statistics import log_interval
 from harness.records.events import Built, Memory, MemoryMeasured, ReferenceMade, Timing
+from harness.records.noise import BlockNoise
 
 
 @pytest.fixture(scope="module")
@@ -330,11 +331,62 @@ def test_everything_that_bears_on_a_number_is_a_warning_of_its_record(build, bas
         (["steady", "steady"], "steady"),
         (["steady", "capped"], "capped"),
         (["capped", "no steady state", "steady"], "no steady state"),
+        (["flat", "warm-up", "flat"], "warm-up"),
+        (["slowdown", "flat", "capped"], "slowdown"),
     ],
 )
 def test_the_worst_end_of_a_warm_up_is_shown(build, base, states, shown):
     events = [build.sample(base, n, timing=build.timing([[4.0] * 4], s)) for n, s in enumerate(states)]
     assert records(build, [base], events)[base.id].warm_up == shown
+
+
+# ---- calls in loops, audited blocks, device time ---------------------------------------------------
+
+
+def test_the_time_of_one_call_in_a_loop_is_the_loops_without_what_the_loop_itself_takes(build, base):
+    packed = build.timing([[1.0] * 100] * 5)
+    timing = dataclasses.replace(packed, calls_per_stamp=125, empty_ns=10.0)
+    found = records(build, [base], [build.sample(base, timing=timing)])[base.id]
+    assert found.latency_ms.median == pytest.approx(1 / 125 - 10e-6)
+    assert found.calls == 500 * 125
+    assert (found.latency_ms.p90, found.latency_ms.p99) == (None, None)
+
+
+def noisy_timing(build, suspect):
+    blocks = [[9.0 if n in suspect else 4.0] * 20 for n in range(5)]
+    noise = [BlockNoise(0.1, flags=["steal"] if n in suspect else []) for n in range(5)]
+    return dataclasses.replace(build.timing(blocks), noise=noise)
+
+
+def test_blocks_that_the_audit_found_suspect_do_not_count_as_long_as_half_remain(build, base):
+    def value(*suspect):
+        event = build.sample(base, timing=noisy_timing(build, suspect))
+        return records(build, [base], [event])[base.id].latency_ms
+
+    assert value(1).median == pytest.approx(4.0)
+    assert value(1, 3).median == pytest.approx(4.0)
+    assert value(0, 1, 2).median == pytest.approx((3 * 9 + 2 * 4) / 5)
+    # Their calls are still calls that somebody waited for.
+    assert value(1).mean == pytest.approx(5.0)
+
+
+def test_device_time_has_its_own_interval_and_says_who_waits_for_whom(build, base):
+    def event(number, host_ms, device_ms):
+        timing = dataclasses.replace(build.timing([[host_ms] * 20] * 5), device_ns=[device_ms * 1e6] * 5)
+        return build.sample(base, number, timing=timing)
+
+    found = records(build, [base], [event(0, 0.20, 0.100), event(1, 0.24, 0.101)])[base.id]
+    assert found.device_ms.median == pytest.approx(0.1005, rel=1e-3)
+    assert found.device_ms.high / found.device_ms.low < found.latency_ms.high / found.latency_ms.low
+    assert found.launch_bound is True
+    busy = records(build, [base], [event(0, 4.02, 4.0)])[base.id]
+    assert busy.launch_bound is False
+    assert busy.device_ms.low is None
+
+
+def test_without_device_time_nothing_is_said_of_launching(build, base):
+    found = records(build, [base], [build.sample(base)])[base.id]
+    assert (found.device_ms, found.launch_bound) == (None, None)
 
 
 def test_memory_is_that_of_the_memory_child(build, base):
@@ -364,7 +416,7 @@ def test_call_times_that_cannot_be_read_cost_their_replicate_and_nothing_else(bu
 def test_call_times_of_zero_are_no_latency(build, base):
     found = records(build, [base], [build.sample(base, 0, 0.0)])[base.id]
     assert found.latency_ms is None
-    assert found.warnings == ["replicate 1 has no usable call times"]
+    assert found.warnings == ["replicate 1 cannot be read: no usable call times"]
 
 
 def test_a_sample_of_a_case_that_is_not_in_the_plan_is_passed_over(build, base, fast):

@@ -16,6 +16,7 @@ from harness.analyse.statistics import (
     quantile,
     quantile_bound,
     t_quantile,
+    t_tails,
 )
 
 _positive = st.floats(1e-6, 1e6)
@@ -30,12 +31,27 @@ def test_quantiles_of_t_are_scipys(probability, freedom):
     assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
+@given(st.floats(1e-6, 1 - 1e-6), st.floats(1, 1e7) | st.just(math.inf))
+def test_quantiles_of_t_are_scipys_for_any_fraction_of_a_degree(probability, freedom):
+    expected = float(scipy.stats.t.ppf(probability, freedom))
+    assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
+@given(st.floats(0, 60), st.floats(1, 1e7) | st.just(math.inf))
+def test_the_tails_of_t_are_scipys(t, freedom):
+    expected = 2 * float(scipy.stats.t.sf(t, freedom))
+    assert t_tails(t, freedom) == pytest.approx(expected, rel=1e-4, abs=1e-9)
+    assert t_tails(-t, freedom) == t_tails(t, freedom)
+
+
 @pytest.mark.parametrize(("freedom", "value"), [(1, 12.7062), (2, 4.3027), (4, 2.7764), (30, 2.0423)])
 def test_quantiles_of_t_are_those_of_the_printed_tables(freedom, value):
     assert t_quantile(0.975, freedom) == pytest.approx(value, abs=5e-5)
 
 
-@pytest.mark.parametrize(("probability", "freedom"), [(0, 3), (1, 3), (-0.1, 3), (0.5, 0)])
+@pytest.mark.parametrize(
+    ("probability", "freedom"), [(0, 3), (1, 3), (-0.1, 3), (0.5, 0), (0.5, 0.9), (0.5, math.nan)]
+)
 def test_there_is_no_quantile_outside_of_the_distribution(probability, freedom):
     with pytest.raises(ValueError, match="no quantile"):
         t_quantile(probability, freedom)

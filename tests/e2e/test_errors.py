@@ -119,16 +119,16 @@ def test_a_full_disk_ends_the_run_and_what_was_measured_is_still_shown(
 ):
     from harness.errors import StoreError
     from harness.records.events import MemoryMeasured
-    from harness.store.runfile import RunWriter
+    from harness.store.runfile import EventWriter
 
-    write = RunWriter.write
+    write = EventWriter.write
 
     def full(self, event):
         if isinstance(event, MemoryMeasured):
             raise StoreError("cannot write run.jsonl: No space left on device")
         write(self, event)
 
-    monkeypatch.setattr(RunWriter, "write", full)
+    monkeypatch.setattr(EventWriter, "write", full)
     done = harness_command("run", "--plugin", PLUGINS / "tiny.py", "-m", "tiny", "-b", 1, "--passes", 1)
     assert done.code == 2
     assert "No space left on device" in done.err

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.catalogue import PluginRequest
-from harness.execute.supervise import Outcome
+from harness.execute.child import Outcome
 from harness.execute.sweep import Sweep
 from harness.jobs import (
     BuildResult,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import Unsupported, UsageError
+from harness.execute.child import Outcome
 from harness.execute.outcomes import ending, result, sample_of
-from harness.execute.supervise import Outcome
 from harness.execute.worker import failure_of, is_out_of_memory
 from harness.jobs import BuildResult, SampleResult
 from harness.records import codec

@@ -62,7 +62,7 @@ def test_without_an_aim_a_noisy_case_gets_its_passes_and_no_more(lab, cases, too
 
 
 def test_an_incorrect_case_gets_no_further_passes(lab, build, cases):
-    from harness.execute.supervise import Outcome
+    from harness.execute.child import Outcome
     from harness.jobs import SampleResult
     from harness.records import codec
 
@@ -79,7 +79,7 @@ def test_an_incorrect_case_gets_no_further_passes(lab, build, cases):
 
 
 def test_a_case_that_fails_in_a_further_pass_is_left_and_the_rest_goes_on(lab, cases, took):
-    from harness.execute.supervise import Outcome
+    from harness.execute.child import Outcome
 
     times = took({cases[1].id: NOISY, cases[2].id: NOISY})
 

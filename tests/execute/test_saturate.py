@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
+from harness.execute.child import Outcome
 from harness.execute.saturate import candidates
-from harness.execute.supervise import Outcome
 from harness.jobs import ThroughputResult
 from harness.records import codec
 from harness.records.events import Sample, Saturated, Settings, ThroughputMeasured

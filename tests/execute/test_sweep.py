@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from harness.execute import sweep as sweep_module
-from harness.execute.supervise import Outcome
+from harness.execute.child import Outcome
 from harness.jobs import SampleResult
 from harness.records import codec
 from harness.records.events import Built, MemoryMeasured, ReferenceMade, Sample

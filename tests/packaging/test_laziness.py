@@ -121,6 +121,7 @@ def test_imports_inside_the_core_run_one_way():
         "analyse",
         "report",
         "execute",
+        "compare",
         "serve",
         "cli",
     ]

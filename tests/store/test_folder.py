@@ -15,7 +15,7 @@ from harness.records import codec
 from harness.records.events import Ended
 from harness.store import folder as store
 from harness.store.folder import Folder, new_run_id, read_report_file, results_folder, write_whole
-from harness.store.runfile import RunWriter
+from harness.store.runfile import EventWriter
 
 IDS = ["20261120-080000-aaaa", "20261121-090000-bbbb", "20261122-100000-cccc"]
 
@@ -107,7 +107,7 @@ def test_the_list_of_runs_shows_strangers_text_without_obeying_it(build, tmp_pat
     header = build.header(
         [case], command="harness run\n\x1b[2J", started="2026-11-22T17:41", id="\x1b]0;x\x07"
     )
-    writer = RunWriter(folder.run_path("20261122-174126-0c1f"), header)
+    writer = EventWriter(folder.run_path("20261122-174126-0c1f"), header)
     writer.write(Ended("2026-11-22T17:45:00.000Z", "finished"))
     writer.close()
     printed = CliRunner().invoke(command, ["--list", "--results", str(tmp_path)], standalone_mode=False)

@@ -25,7 +25,7 @@ from harness.records.events import (
     Resumed,
 )
 from harness.report.select import standard_order
-from harness.store.runfile import RunWriter, StoredRun, read
+from harness.store.runfile import EventWriter, StoredRun, read
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def file(tmp_path, events):
     """A run file with these events."""
     header, rest = events
     path = tmp_path / "benchmarks" / "run.jsonl"
-    writer = RunWriter(path, header)
+    writer = EventWriter(path, header)
     for event in rest:
         writer.write(event)
     writer.close()
@@ -81,7 +81,7 @@ def test_every_line_is_one_event_and_the_header_comes_first(file, events):
 
 def test_an_event_is_in_the_file_as_soon_as_it_is_written(tmp_path, events):
     path = tmp_path / "run.jsonl"
-    writer = RunWriter(path, events[0])
+    writer = EventWriter(path, events[0])
     assert read(path) == rebuilt(events[0], [])
     writer.write(events[1][2])
     assert read(path).samples == [events[1][2]]
@@ -180,7 +180,7 @@ def test_any_event_survives_the_file(build, tmp_path_factory, events, name):
     @given(st.lists(build.anything(EVENTS[name]), max_size=3))
     def check(written):
         path.unlink(missing_ok=True)
-        writer = RunWriter(path, events[0])
+        writer = EventWriter(path, events[0])
         for event in written:
             writer.write(event)
         writer.close()
@@ -250,20 +250,20 @@ def test_a_file_that_is_not_there_is_an_error_with_the_systems_words(tmp_path):
 def test_a_run_is_never_written_over_another(file, events):
     before = file.read_bytes()
     with pytest.raises(StoreError, match="File exists"):
-        RunWriter(file, events[0])
+        EventWriter(file, events[0])
     assert file.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_that_names_the_option(tmp_path, events):
     (tmp_path / "results").write_text("a file")
     with pytest.raises(StoreError) as caught:
-        RunWriter(tmp_path / "results" / "run.jsonl", events[0])
+        EventWriter(tmp_path / "results" / "run.jsonl", events[0])
     assert "--results" in caught.value.hint
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_and_no_silence(tmp_path, events):
-    writer = RunWriter(tmp_path / "run.jsonl", events[0])
+    writer = EventWriter(tmp_path / "run.jsonl", events[0])
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, writer._fd)
     os.close(full)
