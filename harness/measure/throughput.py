@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from harness.jobs import Channel, ThroughputJob, ThroughputResult
 from harness.measure.engine import Clock, quiet_collector, system_clock
 from harness.measure.loaded import LoadedCase
-from harness.measure.timed import ROTATING, spoiled
+from harness.measure.timed import PATIENCE_S, ROTATING, spoiled
 from harness.measure.windows import LITTLE, Call, little, little_warning, window_rates
 from harness.records.events import Saturated, Verification
 
@@ -201,13 +201,14 @@ def take(work: CaseWork, job: ThroughputJob, channel: Channel) -> None:
     channel.send("stage", "load")
     case.load()
     channel.send("stage", "verify")
-    alone = case.outputs(case.feeds)
+    alone = case.outputs(case.feeds, patience_s=PATIENCE_S)
     verification, warnings = case.verified(alone)
     channel.send("stage", "throughput")
     leaves = case.session.leaves
     subject = Subject(
         case.session,
-        case.feeds,
+        # A slow case is not verified on all of its inputs again, but still on several.
+        case.feeds[: max(len(alone), ROTATING)],
         lambda raw: [t.detach().to("cpu", copy=True) for t in leaves(raw)],
         case.reset,
         case.session.events,
@@ -275,9 +276,13 @@ def _on_device(case: LoadedCase, subject: Subject, seconds: float, depth: int) -
         start = time.perf_counter()
         torch.cuda.synchronize(index)
         left_s = time.perf_counter() - start
-        # In a row and without waiting in between: each output must be its own.
-        raw = [subject.session(feed) for feed in subject.feeds[:depth]] if depth > 1 else []
-        outputs = [{k: subject.copies(one) for k, one in enumerate(raw)}]
+        # In a row and without waiting in between: each output must be its own. Kept on the device, where
+        # the copy comes before the next call: that may write into the same buffers, and is allowed to.
+        kept = []
+        for feed in subject.feeds[:depth] if depth > 1 else []:
+            leaves = case.session.leaves(subject.session(feed))
+            kept.append([t.detach().clone() for t in leaves])
+        outputs = [{k: [t.to("cpu") for t in one] for k, one in enumerate(kept)}]
     typical_s = seconds * 2 / max(1, len(run.times[0]))
     warnings = []
     if left_s > _LEFT_OVER * typical_s + 1e-3:
@@ -300,7 +305,8 @@ def _verified(
     worst = first
     said: list[str] = []
     for kept in beside:
-        found, said = case.verified([kept.get(k, one) for k, one in enumerate(alone)])
+        known = {**dict(enumerate(alone)), **kept}
+        found, said = case.verified([known[k] for k in sorted(known)])
         if found is None:
             continue
         if not found.passed:
