@@ -82,14 +82,13 @@ def aim_of(timings: Sequence[Timing], seconds: Sequence[float], until: float) ->
     if not values:
         return None
     half = half_width(values)
+    each_s = statistics.fmean(seconds) if seconds else None
     if half is not None and half <= until:
-        return Aim(what, until, half, True)
+        return Aim(what, until, half, True, None, each_s)
     needed = passes_needed(values, until)
-    if needed is None:
-        return Aim(what, until, half, False)
-    needed = min(MOST_PASSES, max(len(values) + 1, math.ceil(needed * _MARGIN)))
-    more_s = (needed - len(values)) * statistics.fmean(seconds) if seconds else None
-    return Aim(what, until, half, False, needed, more_s)
+    if needed is not None:
+        needed = min(MOST_PASSES, max(len(values) + 1, math.ceil(needed * _MARGIN)))
+    return Aim(what, until, half, False, needed, each_s)
 
 
 def width_text(share: float) -> str:

@@ -41,6 +41,21 @@ def best(probes: Sequence[ThroughputMeasured]) -> int | None:
     return max(rates, key=lambda callers: rates[callers]) if rates else None
 
 
+def notes(planned: PlannedCase, settings: Settings, callers: int) -> list[str]:
+    """What a reader should know of the number of callers that was asked for."""
+    asked, threads = settings.callers, planned.case.threads
+    if asked is None or planned.case.device != "cpu":
+        return []
+    if asked != callers:
+        return [
+            f"sustained: {callers} caller instead of {asked}: the runner does not say that several threads "
+            "may call one session, or the model keeps state"
+        ]
+    if asked > threads:
+        return [f"sustained: {asked} callers share {threads} thread{'s' * (threads != 1)}, and wait for them"]
+    return []
+
+
 class Saturator:
     """Measures the sustained throughput of cases.
 
@@ -124,7 +139,7 @@ class Saturator:
             verification=found.verification if found is not None else None,
             reason=reason,
             detail=end.detail,
-            warnings=found.warnings if found is not None else [],
+            warnings=[*found.warnings, *notes(job.planned, settings, callers)] if found is not None else [],
         )
         self._write(event)
         return event

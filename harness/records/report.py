@@ -146,8 +146,8 @@ class Aim:
     passes_needed: int | None = None
     """About how many passes would reach it, if the spread stays as it is; null if it is reached, or if
     100 would not do."""
-    seconds_needed: float | None = None
-    """About how long the missing replicates of this case take."""
+    replicate_s: float | None = None
+    """How long a replicate of this case takes, from start to end."""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,16 @@ def test_callers_are_tried_up_to_the_threads_of_the_case(build, changes, expecte
     assert candidates(build.planned("itself", **{"concurrent": True, **changes}), Settings()) == expected
 
 
+def test_callers_that_cannot_be_had_or_have_no_threads_of_their_own_are_told(measured, build):
+    alone = build.planned("itself", threads=4)
+    (event,) = measured({1: 1.0}, planned=alone, callers=3, passes=1)
+    assert event.callers == 1
+    assert event.warnings[0].startswith("sustained: 1 caller instead of 3: the runner does not say")
+    (event,) = measured({9: 1.0}, callers=9, passes=1)
+    assert event.warnings == ["sustained: 9 callers share 4 threads, and wait for them"]
+    assert all(not e.warnings for e in measured(RATES, passes=1))
+
+
 def test_callers_that_get_each_others_outputs_are_incorrect_and_not_chosen(measured, build):
     def odd(job):
         return answer(build, job, 999.0, passed=False) if job.callers > 1 else None
