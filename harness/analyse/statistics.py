@@ -51,7 +51,7 @@ def t_quantile(probability: float, freedom: float) -> float:
 
 def _t_cdf(t: float, freedom: float) -> float:
     """P(T <= t) for t >= 0."""
-    return 1 - 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+    return 1 - 0.5 * incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
 def t_p_value(t: float, freedom: float) -> float:
@@ -63,10 +63,11 @@ def t_p_value(t: float, freedom: float) -> float:
         raise ValueError(f"no t with {freedom} degrees of freedom")
     if freedom > _NORMAL_FROM:
         return math.erfc(abs(t) / math.sqrt(2))
-    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+    return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
-def _incomplete_beta(x: float, a: float, b: float) -> float:
+def incomplete_beta(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function I_x(a, b): the distribution function of Beta(a, b)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)

@@ -93,8 +93,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     if stored:
         report, ended = _stored(ctx, given), None
     else:
-        with options.locks(given, given["device"] or None):
-            report, ended = compare_live.live(ctx, given)
+        report, ended = compare_live.live(ctx, given)
     _show(report, given)
     return ended or _judge(report, gates)
 

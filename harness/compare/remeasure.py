@@ -48,9 +48,10 @@ def request(
         settings=replace(
             new.run.settings,
             passes=max(p.new.replicates for p in pairs),
+            memory=False,
             until=None,
             time_budget_s=None,
-            memory=False,
+            throughput=False,
         ),
         baseline="none",
         seed=base.run.seed,
