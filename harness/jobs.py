@@ -16,7 +16,7 @@ from typing import Any
 from harness.catalogue.loading import PluginRequest
 from harness.records import codec
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import Memory, Settings, Timing, Verification
+from harness.records.events import Memory, Saturated, Settings, Timing, Verification
 from harness.records.noise import BlockNoise
 
 # ---- jobs ---------------------------------------------------------------------------------------
@@ -110,6 +110,19 @@ class ProfileJob:
 
 
 @dataclass(frozen=True)
+class ThroughputJob:
+    """Saturate one case."""
+
+    case: CaseJob
+    callers: int
+    """How many threads call at once; on an accelerator one thread keeps two calls in flight instead."""
+    windows: int
+    window_s: float
+    ramp_s: float
+    """Seconds before the first window."""
+
+
+@dataclass(frozen=True)
 class ArmJob:
     """Be one side of a pair: load, verify, warm up, and time a block whenever it is told to."""
 
@@ -130,9 +143,10 @@ JOBS: dict[str, type] = {
     "export": ExportJob,
     "verify": CaseJob,
     "profile": ProfileJob,
+    "throughput": ThroughputJob,
     "arm": ArmJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ArmJob
+Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ThroughputJob | ArmJob
 
 
 def encode_job(kind: str, job: Job) -> bytes:
@@ -222,6 +236,17 @@ class ReferenceResult:
 @dataclass(frozen=True)
 class MemoryResult:
     memory: Memory
+
+
+@dataclass(frozen=True)
+class ThroughputResult:
+    """What a saturated case did, and whether it was right meanwhile."""
+
+    saturated: Saturated
+    verification: Verification | None
+    warnings: list[str] = field(default_factory=list)
+    spoiled: str | None = None
+    """Why it does not count."""
 
 
 # ---- the pipe -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 from harness.analyse import noise, replicate
 from harness.analyse.aim import aim_of
 from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
+from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, worst
 from harness.records.noise import BlockNoise
@@ -68,8 +69,8 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
-        noise=noise.summary(_audits(run.samples)),
         reason=ended.reason if ended else None,
+        noise=noise.summary(_audits(run.samples)),
     )
 
 
@@ -195,6 +196,8 @@ class _Analysed:
         memory = self.run.memory.get(planned.id)
         ready = self.ready()
         speedup = self.speedup(baseline)
+        measured = [m for m in self.run.throughput if m.case == planned.id]
+        sustained, said = sustained_of(measured, planned.unit)
         warm_ups = [s.timing.warm_up for s in self.samples if s.timing is not None]
         return Record(
             id=planned.id,
@@ -211,17 +214,18 @@ class _Analysed:
             device_ms=device,
             launch_bound=None if not (latency and device) else latency.median / device.median > LAUNCH_BOUND,
             throughput_per_s=_throughput(planned, latency),
+            sustained_per_s=sustained,
             speedup=speedup,
             ready_s=ready,
             break_even_calls=_break_even(ready, latency, baseline, speedup),
             memory_mib=memory.memory if memory else None,
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
-            warnings=self._all_warnings(speedup, baseline),
+            warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
-            providers=planned.providers,
             aim=self.aim(),
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -137,9 +137,14 @@ def live(ctx: click.Context, given: dict[str, Any]) -> tuple[ComparisonReport, E
         command=shlex.join(["harness", *sys.argv[1:]]),
     )
     folder = Folder(results_folder(given["results"]))
-    with Interrupts() as interrupts, _Progress(request.mode.most) as progress:
+    named = {device for arm in arms for device in arm.matrix.device}
+    with (
+        options.locks(given, tuple(named) or None) as locks,
+        Interrupts() as interrupts,
+        _Progress(request.mode.most) as progress,
+    ):
         try:
-            run = compare_live(request, folder, interrupts, progress)
+            run = compare_live(request, folder, interrupts, progress, locks)
         except Interrupted:
             if interrupts.received == signal.SIGINT:
                 raise KeyboardInterrupt from None

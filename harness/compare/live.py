@@ -19,6 +19,7 @@ from harness.compare.arms import ArmRequest, PlannedArm, launchers, plan_arms, p
 from harness.compare.lockstep import Arm, LockStep
 from harness.compare.paired import blocks_of, primary
 from harness.errors import HarnessError
+from harness.execute.lock import Locks
 from harness.execute.one import OneRequest
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import now
@@ -59,9 +60,12 @@ class Watcher(Protocol):
 
 
 def compare_live(
-    request: CompareRequest, folder: Folder, interrupts: Interrupts, watcher: Watcher
+    request: CompareRequest, folder: Folder, interrupts: Interrupts, watcher: Watcher, locks: Locks
 ) -> StoredComparison:
     """Measures a comparison and keeps every pair in its file.
+
+    Args:
+        locks: taken for the devices of the sides, before anything is measured.
 
     Raises:
         HarnessError: a side cannot be planned or prepared, or the disk is full.
@@ -70,6 +74,7 @@ def compare_live(
     with ExitStack() as stack:
         by_python = launchers(request.arms, interrupts, stack)
         arms = plan_arms(request.arms, request.one, by_python, watcher.tell)
+        locks.take({arm.plan.planned.case.device for arm in arms}, interrupts)
         for arm in arms:
             watcher.preparing(arm.request.name)
             prepare(arm)
@@ -85,7 +90,7 @@ def compare_live(
             margin=request.margin,
             settings=request.one.settings,
             arms=[arm.plan for arm in arms],
-            warnings=[f"{a.request.name}: {w}" for a in arms for w in a.case.warnings],
+            warnings=[*locks.warnings, *(f"{a.request.name}: {w}" for a in arms for w in a.case.warnings)],
         )
         run = StoredComparison(header)
         writer = EventWriter(folder.comparison_path(header.id), header)

@@ -41,6 +41,7 @@ _TASKS = {
     "export": ("harness.measure.export", "write"),
     "verify": ("harness.measure.export", "verify"),
     "profile": ("harness.measure.profile", "take"),
+    "throughput": ("harness.measure.throughput", "take"),
     "arm": ("harness.measure.arm", "take"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
