@@ -8,6 +8,7 @@ HarnessError            one line and a hint; caught in one place, cli.main
 |   +-- StoreError      a run that cannot be found or read
 +-- NothingMeasured     the run ended without one sample                            exit 4
 +-- EnvironmentFault    this machine or installation cannot run the harness          exit 4
++-- Busy                another measurement runs on this machine                    exit 4
 +-- WrongOutput         a model that is not served, since its output is wrong        exit 3
 +-- Terminated          a signal ended the command                                  exit 143
 
@@ -81,6 +82,12 @@ class NothingMeasured(HarnessError):
 
 class EnvironmentFault(HarnessError):
     """The harness cannot work here: no fault of what was asked."""
+
+    exit_code = ExitCode.NOTHING
+
+
+class Busy(HarnessError):
+    """Another measurement runs on this machine, and the two would disturb each other."""
 
     exit_code = ExitCode.NOTHING
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +20,11 @@ from hypothesis import settings
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+# Each worker has locks of its own: tests that measure side by side disturb each other, and may.
+os.environ["HARNESS_LOCKS"] = tempfile.mkdtemp(prefix="harness-locks-")
+atexit.register(shutil.rmtree, os.environ["HARNESS_LOCKS"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

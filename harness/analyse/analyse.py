@@ -69,8 +69,8 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
-        reason=ended.reason if ended else None,
         noise=noise.summary(_audits(run.samples)),
+        reason=ended.reason if ended else None,
     )
 
 
@@ -149,12 +149,12 @@ class _Analysed:
         calls = sorted(ms for v in several for ms in v.calls)
         # The spread of single calls is not in the times of many together.
         single = all(v.together == 1 for v in several)
-        return _latency([v.value for v in several], calls, percentiles=single)
+        return latency_of([v.value for v in several], calls, percentiles=single)
 
     def device_time(self) -> Latency | None:
         several = [v.device for v in self.timed.values() if v.device is not None]
         blocks = [ns / 1e6 for s in self.samples if s.timing for ns in s.timing.device_ns]
-        return _latency(several, sorted(blocks), percentiles=False) if several else None
+        return latency_of(several, sorted(blocks), percentiles=False) if several else None
 
     def ready(self) -> Ready | None:
         """Cold: the build and the first replicate. Warm: the median of the others."""
@@ -224,8 +224,8 @@ class _Analysed:
             warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
-            aim=self.aim(),
             providers=planned.providers,
+            aim=self.aim(),
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -259,7 +259,7 @@ class _Analysed:
         return list(found)
 
 
-def _latency(values: list[float], calls: list[float], percentiles: bool) -> Latency:
+def latency_of(values: list[float], calls: list[float], percentiles: bool) -> Latency:
     """From the values of replicates, and the sorted times of single calls (or blocks)."""
     centre, low, high = log_interval(values)
     return Latency(

@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from harness.catalogue.suggest import suggestion
-from harness.cli import options
+from harness.cli import compare_live, options
 from harness.cli.report import read
 from harness.cli.show import message, write
 from harness.compare import gate
@@ -32,7 +32,7 @@ from harness.report.select import filtered
 from harness.store.folder import Folder, check_output, results_folder
 
 _STORED_ONLY = ("remeasure", "force")
-_LIVE_ONLY: tuple[str, ...] = ()
+_LIVE_ONLY = compare_live.PARAMETERS
 """Parameters that belong to one of the two ways to compare."""
 
 
@@ -67,14 +67,19 @@ _LIVE_ONLY: tuple[str, ...] = ()
     help="What is too little to matter: equivalent is within it, material beyond it.",
 )
 @options.axes("to compare")
+@compare_live.live_options
 @options.table_or_json
 @options.results
 @options.plugins
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> int:
-    """Compare two stored runs, case by case. That is indicative: they were measured at different times.
+    """Compare two configurations, measured in turns by pairs of fresh processes; or two stored runs, case
+    by case, which is indicative only.
 
     \b
+    harness compare -m mlp -b 64 --base runner=eager --new runner=compile
+    harness compare -m net:model --base-plugin old/net.py --new-plugin new/net.py --fail-on material
+    harness compare --base-python venv1/bin/python --new-python venv2/bin/python
     harness compare --runs baseline.json latest
     harness compare --runs 20261122-174126-0c1f latest -m mlp --fail-on material
     harness compare --runs baseline.json latest --format markdown --output comparison.md
@@ -84,9 +89,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         check_output(Path(given["output"]))
     stored = given["runs"] is not None
     _check_mode(ctx, stored)
-    report = _stored(ctx, given) if stored else _live(ctx, given)
+    if stored:
+        report, ended = _stored(ctx, given), None
+    else:
+        report, ended = compare_live.live(ctx, given)
     _show(report, given)
-    return _judge(report, gates)
+    return ended or _judge(report, gates)
 
 
 def _gates(texts: Sequence[str]) -> tuple[str, ...]:
@@ -157,13 +165,6 @@ def _info(kind: str, base: Report, new: Report, margin: float) -> ComparisonInfo
 
 def _command_line() -> str:
     return shlex.join(["harness", *sys.argv[1:]])
-
-
-# ---- live -------------------------------------------------------------------------------------------
-
-
-def _live(_: click.Context, __: dict[str, Any]) -> ComparisonReport:
-    raise UsageError("nothing to compare", "name two stored runs: --runs BASE NEW")
 
 
 # ---- what comes out ---------------------------------------------------------------------------------

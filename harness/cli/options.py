@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,7 @@ from harness import registry
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.execute.lock import Locks
     from harness.execute.one import OneRequest
     from harness.records.case import PlannedCase
 
@@ -95,6 +97,43 @@ def results(function: F) -> F:
         metavar="DIR",
         help="Folder of the runs; $HARNESS_RESULTS or ./results by default.",
     )(function)
+
+
+def lock(function: F) -> F:
+    """--wait and --no-lock of a command that measures."""
+    function = click.option(
+        "--no-lock",
+        is_flag=True,
+        help="Measure even beside another measurement on this machine; stored as a warning.",
+    )(function)
+    return click.option(
+        "--wait",
+        is_flag=False,
+        flag_value=math.inf,
+        type=click.FloatRange(min=0),
+        metavar="[S]",
+        help="While another measurement runs on this machine, wait, at most so many seconds if a number "
+        "is given.",
+    )(function)
+
+
+def locks(given: dict[str, Any], devices: tuple[str, ...] | None) -> AbstractContextManager[Locks]:
+    """Holds the locks of what will be measured on these devices; None for the default one.
+
+    Before any process is started, since already their imports would disturb another measurement. Where
+    the default device is not known yet, `Locks.take` has to follow when it is.
+    """
+    from harness import inventory
+    from harness.cli.show import message
+    from harness.execute.lock import measuring
+
+    wait_s = given["wait"]
+    if wait_s is not None and math.isnan(wait_s):
+        raise UsageError("--wait takes a number of seconds")
+    if devices is None:
+        known = (inventory.cached(inventory.environment_key()) or {}).get("device")
+        devices = (known,) if isinstance(known, str) else ()
+    return measuring(devices, wait_s, not given["no_lock"], message)
 
 
 def output(function: F) -> F:

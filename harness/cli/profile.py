@@ -68,6 +68,7 @@ MANY = 10
     metavar="N",
     help="Lines of the table, 0 for all; the others are summed in one.",
 )
+@options.lock
 @options.results
 @options.table_or_json
 @options.plugins
@@ -85,7 +86,10 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     """
     request = options.one_request(ctx, given)
     results = results_folder(given["results"])
-    with one_case(request, message) as case:
+    devices = tuple(request.matrix.device) or None
+    with options.locks(given, devices) as locks, one_case(request, message) as case:
+        locks.take([case.planned.case.device], case.zygotes.interrupts)
+        case.warnings += locks.warnings
         hotspots.check(given["group"], given["sort"], case.planned.case.device)
         trace = traces.trace_path(results, case.planned)
         traces.check_writable(trace)
@@ -95,7 +99,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         report = _report(case, found, given, trace)
         title = options.case_title(case.planned)
     for warning in report.warnings:
-        message(f"warning: {warning}")
+        if warning not in locks.warnings:  # those were told at once
+            message(f"warning: {warning}")
     write(_text(report, title, given), given["output"], colour=_on_terminal(given))
     wrong = found.verification is not None and not found.verification.passed
     return ExitCode.CASES if wrong else ExitCode.FINE

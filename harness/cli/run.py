@@ -6,6 +6,7 @@ import math
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -115,6 +116,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
     help="For weights, inputs and the order of the cases.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
+@options.lock
 @options.output
 @options.results
 @options.plugins
@@ -132,10 +134,16 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     _check_names(request)
     folder = Folder(results_folder(given["results"]))
     form = reporter(given["format_"], request.plugins)
-    with Interrupts() as interrupts, launcher(interrupts) as zygotes:
+    with (
+        options.locks(given, _devices(request, given)) as locks,
+        Interrupts() as interrupts,
+        launcher(interrupts) as zygotes,
+    ):
         interrupts.on_second = zygotes.kill
         try:
             plan = make_plan(request, zygotes, Scenario())
+            if not given["plan_only"]:
+                locks.take({c.case.device for c in plan.cases if not c.unsupported}, interrupts)
         except Interrupted:
             return _signal_code(interrupts)
         for text in (*plan.warnings, *plan.notes, *zygotes.notes):
@@ -146,6 +154,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         if given["plan_only"]:
             _show_plan(plan, request)
             return ExitCode.FINE
+        plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
         header = start_header(request, plan, Scenario())
         observers = Observers(plan.plugins, request.plugins, message)
         with Display(observers, header) as display:
@@ -200,6 +209,14 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
         seed=given["seed"],
         command=shlex.join(["harness", *sys.argv[1:]]),
     )
+
+
+def _devices(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | None:
+    """The devices that will be measured, as far as the command line says; none for a plan alone."""
+    if given["plan_only"]:
+        return ()
+    named = [m.device for m in request.matrices]
+    return tuple(d for devices in named for d in devices) if all(named) else None
 
 
 def _check_names(request: RunRequest) -> None:

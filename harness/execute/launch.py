@@ -59,6 +59,11 @@ class Launcher:
             zygote.close()
         self._lanes.clear()
 
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """Which harness the started interpreter runs (see `harness.identity`)."""
+        return next(iter(self._lanes.values())).identity
+
     def kill(self) -> None:
         """Ends everything at once, without waiting for anything: safe inside a signal handler, where
         the interrupted code may hold any lock.

@@ -42,16 +42,25 @@ class OneCase:
 
     Every job runs in a child of its own, so that a crash, a time-out or an exception of the model is
     one line here, as it is a row in a run.
+
+    Args:
+        folder: for its files and caches, where it must not share them with another of the same id.
     """
 
     def __init__(
-        self, request: OneRequest, planned: PlannedCase, environment: Environment, zygotes: Launcher
+        self,
+        request: OneRequest,
+        planned: PlannedCase,
+        environment: Environment,
+        zygotes: Launcher,
+        folder: Path | None = None,
     ) -> None:
         self.request = request
         self.planned = planned
         self.environment = environment
         self.warnings: list[str] = []
         self.zygotes = zygotes
+        self.folder = folder or zygotes.folder
         self._references: dict[int, str] = {}
 
     def job(self, planned: PlannedCase | None = None, file: Path | None = None) -> CaseJob:
@@ -61,7 +70,7 @@ class OneCase:
             file: an exported file to load in place of what the runner would build.
         """
         planned = planned or self.planned
-        folder = self.zygotes.folder
+        folder = self.folder
         return CaseJob(
             planned=planned,
             plugins=self.request.plugins,
@@ -85,7 +94,7 @@ class OneCase:
         batch_size = planned.case.batch_size
         if batch_size in self._references:
             return
-        self._references[batch_size] = str(self.zygotes.folder / f"reference-{batch_size}.pt")
+        self._references[batch_size] = str(self.folder / f"reference-{batch_size}.pt")
         try:
             made = self.ask("reference", self.job(planned), ReferenceResult)
         except NothingMeasured as error:

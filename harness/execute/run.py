@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,11 +42,11 @@ class RunRequest:
 
 
 @contextmanager
-def launcher(interrupts: Interrupts) -> Iterator[Launcher]:
-    """Zygotes with a temporary folder, both gone afterwards."""
+def launcher(interrupts: Interrupts, python: str = sys.executable) -> Iterator[Launcher]:
+    """Zygotes with a temporary folder, both gone afterwards; of another interpreter, if need be."""
     folder = Path(tempfile.mkdtemp(prefix="harness-"))
     try:
-        with Launcher(folder, interrupts) as started:
+        with Launcher(folder, interrupts, python) as started:
             yield started
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -31,7 +31,7 @@ def take(work: CaseWork, job: ArmJob, channel: Channel) -> None:
     timer = timed.device_timer()
     notes: list[str] = []
     blocks: list[engine.Block] = []
-    timing = engine.Engine(timed.subject(), timed.budget())
+    timing = engine.Engine(timed.subject(), timed.budget(), audit=timed.audit())
     with engine.quiet_collector():
         timing.warm_up()
         channel.send(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def take(work: CaseWork, job: CaseJob, channel: Channel) -> None:
     """Measures one replicate and sends its result. Exceptions are the caller's."""
     timed = TimedCase(work, job, channel)
-    measured = engine.measure(timed.subject(), timed.budget())
+    measured = engine.measure(timed.subject(), timed.budget(), audit=timed.audit())
     timer = timed.device_timer()
     on_device = None
     if timer is not None:

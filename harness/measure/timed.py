@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.jobs import CaseJob, Channel
 from harness.measure import engine, steadiness
+from harness.measure.audit import Audit
 from harness.measure.device_time import CudaStream, DeviceTime, device_time
 from harness.measure.loaded import LoadedCase
+from harness.measure.nvidia import NvidiaProbe
 from harness.records.events import Verification
 
 if TYPE_CHECKING:
@@ -69,6 +71,16 @@ class TimedCase:
         if self.job.planned.emulated:
             return engine.Budget.emulated(settings.block_s, settings.blocks)
         return engine.Budget(block=settings.block_s, blocks=settings.blocks)
+
+    def audit(self) -> Audit:
+        """Who watches the timed blocks."""
+        device = self.case.work.device
+        if device.type != "cuda":
+            return Audit()
+        import torch
+
+        uuid = getattr(torch.cuda.get_device_properties(device.index), "uuid", None)
+        return Audit(gpu=NvidiaProbe.open(str(uuid)) if uuid is not None else None)
 
     def device_timer(self) -> Callable[[int], DeviceTime] | None:
         """Times so many blocks of the device's own work; None where calls return finished."""

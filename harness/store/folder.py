@@ -45,6 +45,16 @@ class Folder:
     def report_path(self, run_id: str) -> Path:
         return self.benchmarks / f"{run_id}.json"
 
+    @property
+    def comparisons(self) -> Path:
+        return self.root / "comparisons"
+
+    def comparison_path(self, comparison_id: str) -> Path:
+        return self.comparisons / f"{comparison_id}{runfile.SUFFIX}"
+
+    def comparison_report_path(self, comparison_id: str) -> Path:
+        return self.comparisons / f"{comparison_id}.json"
+
     def ids(self) -> list[str]:
         """Ids of the runs here, the oldest first."""
         if not self.benchmarks.is_dir():

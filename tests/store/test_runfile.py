@@ -162,7 +162,7 @@ def test_a_second_header_does_not_replace_the_first(file, events):
     file.write_bytes(file.read_bytes() + codec.encode_event(other) + b"\n")
     run = read(file)
     assert run.header == events[0]
-    assert run.damage == ["line 11 of run.jsonl is a second header and left out"]
+    assert run.damage == ["line 11 of run.jsonl belongs to no run and is left out"]
 
 
 def test_a_run_that_was_taken_up_again_and_killed_has_not_ended(file, events):

@@ -1,0 +1,288 @@
+"""The live side of `harness compare`: its options, its progress, its sides."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harness.cli import options
+from harness.cli.show import message
+from harness.errors import ExitCode, UsageError
+from harness.records.comparison import ComparisonReport
+
+if TYPE_CHECKING:
+    from harness.compare.arms import ArmRequest
+    from harness.store.comparisonfile import StoredComparison
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PARAMETERS = (
+    "base",
+    "new",
+    "base_plugin",
+    "new_plugin",
+    "base_python",
+    "new_python",
+    "mode",
+    "seed",
+    "timeout",
+    "tolerance",
+    "wait",
+    "no_lock",
+)
+"""Names of the options of a live comparison."""
+MODES = ("quick", "standard", "rigorous")
+EVERY = 5
+"""Where nobody watches, one line for so many pairs."""
+
+
+def live_options(function: F) -> F:
+    """What names the sides of a live comparison, and how surely it is measured."""
+    several = [
+        click.option(
+            "--base", metavar="AXIS=VALUE,...", help="Where the base differs from the options above."
+        ),
+        click.option(
+            "--new",
+            multiple=True,
+            metavar="AXIS=VALUE,...",
+            help="Where a new side differs; repeat for several.",
+        ),
+        click.option(
+            "--base-plugin",
+            multiple=True,
+            metavar="MODULE|FILE",
+            help="A plugin for the base alone. May be repeated.",
+        ),
+        click.option(
+            "--new-plugin",
+            multiple=True,
+            metavar="MODULE|FILE",
+            help="A plugin for the new sides alone. May be repeated.",
+        ),
+        click.option("--base-python", metavar="FILE", help="The interpreter for the base."),
+        click.option("--new-python", metavar="FILE", help="The interpreter for the new sides."),
+        click.option(
+            "--mode",
+            type=click.Choice(MODES),
+            default="standard",
+            show_default=True,
+            help="quick: 10 pairs. standard: 20 to 40, until the half-width is 1 %. "
+            "rigorous: to 120, until it is 0.5 %.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="For weights, inputs and the order of the work.",
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(min=0.1, max=options.MOST_S),
+            default=600.0,
+            show_default=True,
+            metavar="S",
+            help="Seconds for one process to load and warm up.",
+        ),
+        click.option(
+            "--tolerance",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="X",
+            help="Accept errors up to X whatever the precision.",
+        ),
+    ]
+    function = options.lock(function)
+    for option in reversed(several):
+        function = option(function)
+    return function
+
+
+def live(ctx: click.Context, given: dict[str, Any]) -> tuple[ComparisonReport, ExitCode | None]:
+    """Measures a live comparison; its report, and the exit code if a signal ended it.
+
+    Raises:
+        UsageError: the sides are not named, or wrongly.
+        NothingMeasured: a side cannot run here.
+    """
+    from harness.compare.live import CompareRequest, compare_live
+    from harness.compare.paired import report_of
+    from harness.compare.rule import MODES as RULES
+    from harness.compare.verdict import LEVEL
+    from harness.errors import Terminated
+    from harness.execute.one import OneRequest
+    from harness.execute.signals import Interrupted, Interrupts
+    from harness.jobs import Matrix
+    from harness.records import codec
+    from harness.store.folder import Folder, results_folder, write_whole
+
+    for option in ("timeout", "tolerance"):
+        if given[option] is not None and not math.isfinite(given[option]):
+            raise UsageError(f"--{option} must be a finite number")
+    arms = _arms(ctx, given)
+    one = OneRequest(
+        Matrix(), arms[0].plugins, given["seed"], timeout_s=given["timeout"], tolerance=given["tolerance"]
+    )
+    request = CompareRequest(
+        arms=arms,
+        one=one,
+        mode=RULES[given["mode"]],
+        level=LEVEL,
+        margin=given["margin"],
+        command=shlex.join(["harness", *sys.argv[1:]]),
+    )
+    folder = Folder(results_folder(given["results"]))
+    named = {device for arm in arms for device in arm.matrix.device}
+    with (
+        options.locks(given, tuple(named) or None) as locks,
+        Interrupts() as interrupts,
+        _Progress(request.mode.most) as progress,
+    ):
+        try:
+            run = compare_live(request, folder, interrupts, progress, locks)
+        except Interrupted:
+            if interrupts.received == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise Terminated("ended by a signal") from None
+        received = interrupts.received
+    report = report_of(run)
+    path = folder.comparison_report_path(run.header.id)
+    write_whole(path, codec.pretty(report))
+    message(f"saved: {path}")
+    if received is None:
+        return report, None
+    return report, ExitCode.INTERRUPTED if received == signal.SIGINT else ExitCode.TERMINATED
+
+
+# ---- the sides --------------------------------------------------------------------------------------
+
+
+def _arms(ctx: click.Context, given: dict[str, Any]) -> list[ArmRequest]:
+    """The base and the new sides as they were asked for."""
+    from harness.plan.suites import Axes
+    from harness.records.case import AXES
+
+    shared: dict[str, Any] = {}
+    for axis, values in Axes.from_texts(**{a: given[a] for a in AXES}).given().items():
+        if len(values) > 1 or values == ("all",):
+            raise UsageError(
+                f"a side of a comparison has one {axis.replace('_', ' ')}, and these are {len(values)}",
+                f"name the sides: --base {axis}={values[0]} --new {axis}={values[-1]}",
+            )
+        shared[axis] = values[0]
+    own_new = bool(given["new_plugin"] or given["new_python"] or given["base_plugin"] or given["base_python"])
+    news = list(given["new"]) or ([""] if own_new else [])
+    if not news:
+        raise UsageError(
+            "nothing to compare with",
+            "name the other side: --new runner=compile, say; or two stored runs: --runs BASE NEW",
+        )
+    names = ["new"] if len(news) == 1 else [f"new {k + 1}" for k in range(len(news))]
+    base = _arm(ctx, given, "base", given["base"] or "", shared)
+    return [base, *(_arm(ctx, given, n, text, shared) for n, text in zip(names, news, strict=True))]
+
+
+def _arm(
+    ctx: click.Context, given: dict[str, Any], name: str, text: str, shared: dict[str, Any]
+) -> ArmRequest:
+    from harness.catalogue.loading import PluginRequest
+    from harness.compare.arms import ArmRequest
+    from harness.jobs import Matrix
+    from harness.plan.selectors import parse_selector
+
+    which = "base" if name == "base" else "new"
+    own = {**shared, **(parse_selector(text) if text else {})}
+    plugins = list(given[f"{which}_plugin"])
+    texts = (*options.plugin_texts(ctx, given["plugin"]), *plugins)
+    return ArmRequest(
+        name=name,
+        matrix=Matrix(**{axis: [value] for axis, value in own.items()}),
+        plugins=PluginRequest.from_options(texts),
+        own_plugins=plugins,
+        python=_interpreter(given[f"{which}_python"], f"--{which}-python"),
+    )
+
+
+def _interpreter(text: str | None, option: str) -> str:
+    """The path of an interpreter; links are kept, since that of a virtual environment is one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return sys.executable
+    path = Path(text).expanduser()
+    if path.is_dir():
+        inside = path / "bin" / "python"
+        hint = f"there is {inside}" if inside.exists() else "give the file of an interpreter"
+        raise UsageError(f"{option}: {text} is a folder", hint)
+    if not path.is_file():
+        raise UsageError(
+            f"{option}: there is no file {text}", "give the file of an interpreter: venv/bin/python"
+        )
+    if not os.access(path, os.X_OK):
+        raise UsageError(f"{option}: {text} cannot be executed", "give the file of an interpreter")
+    return os.path.abspath(path)
+
+
+# ---- progress ---------------------------------------------------------------------------------------
+
+
+class _Progress:
+    """What is going on, on stderr: one line that changes on a terminal, some lines elsewhere."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._live = sys.stderr.isatty()
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def _line(self, text: str, keep: bool) -> None:
+        if self._live:
+            self._clear()
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        elif keep:
+            message(text)
+
+    def tell(self, text: str) -> None:
+        self._clear()
+        message(text)
+
+    def preparing(self, name: str) -> None:
+        self._line(f"preparing {name}", keep=True)
+
+    def pair_begins(self, run: StoredComparison, number: int) -> None:
+        self._line(
+            f"pair {number}, at most {self._most}{_so_far(run)}", keep=number == 1 or number % EVERY == 0
+        )
+
+
+def _so_far(run: StoredComparison) -> str:
+    """` (new/base -12.1 % ± 1.3 %)`: what can be said between two pairs, and decides nothing."""
+    from harness.compare.paired import report_of
+
+    parts = []
+    for one in report_of(run).compared:
+        verdict = one.device or one.latency
+        if verdict is not None and verdict.low is not None and verdict.high is not None:
+            half = math.sqrt(verdict.high / verdict.low) - 1
+            parts.append(f"{one.new.name} {verdict.ratio - 1:+.1%} ± {half:.1%}")
+    return f" ({', '.join(parts)})" if parts else ""
