@@ -31,12 +31,14 @@ types: $(VENV)/.installed-lint
 docs: $(VENV)/.installed-docs      ## docs/_build/index.html
 	$(BIN)/python -m sphinx -W -b html docs docs/_build
 
-bench: $(VENV)/.installed          ## the harness beside its peers; takes about half an hour
+bench: $(VENV)/.installed          ## the harness beside its peers; takes about an hour
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.isolation
 	$(BIN)/python -m benchmarks.seed_suite
 	$(BIN)/python -m benchmarks.serve_overhead
 	$(BIN)/python -m benchmarks.profile_agreement
+	$(BIN)/python -m benchmarks.virtual
+	$(BIN)/python -m benchmarks.head_to_head
 
 registry: $(VENV)/.installed       ## regenerate what is generated
 	$(BIN)/python -m harness.plan.generate

@@ -69,8 +69,8 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
-        noise=noise.summary(_audits(run.samples)),
         reason=ended.reason if ended else None,
+        noise=noise.summary(_audits(run.samples)),
     )
 
 
@@ -224,8 +224,8 @@ class _Analysed:
             warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
-            providers=planned.providers,
             aim=self.aim(),
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from itertools import pairwise
 LEVEL = 0.95
 
 
+_EXACT = 1e-12
+"""Relative width at which the bisection ends; the distribution function is no more exact."""
 _NORMAL_FROM = 1e6
 """Degrees of freedom from which on t is the normal distribution to six digits."""
 
@@ -29,6 +31,8 @@ def t_quantile(probability: float, freedom: float) -> float:
     """
     if not 0 < probability < 1 or not freedom >= 1:
         raise ValueError(f"no quantile of t at {probability} with {freedom} degrees of freedom")
+    if probability == 0.5:
+        return 0.0
     if freedom > _NORMAL_FROM:
         return statistics.NormalDist().inv_cdf(probability)
     if probability < 0.5:
@@ -36,7 +40,7 @@ def t_quantile(probability: float, freedom: float) -> float:
     low, high = 0.0, 1.0
     while _t_cdf(high, freedom) < probability:
         high *= 2
-    for _ in range(200):
+    while high - low > _EXACT * high:
         middle = (low + high) / 2
         if _t_cdf(middle, freedom) < probability:
             low = middle
@@ -45,29 +49,25 @@ def t_quantile(probability: float, freedom: float) -> float:
     return (low + high) / 2
 
 
-def t_tails(t: float, freedom: float) -> float:
-    """P(|T| >= |t|): the p-value of a two-sided test."""
-    if freedom > _NORMAL_FROM:
-        return math.erfc(abs(t) / math.sqrt(2))
-    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
-
-
 def _t_cdf(t: float, freedom: float) -> float:
     """P(T <= t) for t >= 0."""
-    return 1 - 0.5 * _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+    return 1 - 0.5 * incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
-def t_p_value(t: float, freedom: int) -> float:
+def t_p_value(t: float, freedom: float) -> float:
     """P(|T| >= |t|): how often chance alone goes at least this far, in either direction.
 
     Computed from the tail itself, so that a very small one is not lost in 1 - P.
     """
-    if freedom < 1:
+    if not freedom >= 1:
         raise ValueError(f"no t with {freedom} degrees of freedom")
-    return _incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+    if freedom > _NORMAL_FROM:
+        return math.erfc(abs(t) / math.sqrt(2))
+    return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
-def _incomplete_beta(x: float, a: float, b: float) -> float:
+def incomplete_beta(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function I_x(a, b): the distribution function of Beta(a, b)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)

@@ -68,6 +68,7 @@ _LIVE_ONLY = compare_live.PARAMETERS
 )
 @options.axes("to compare")
 @compare_live.live_options
+@options.lock
 @options.table_or_json
 @options.results
 @options.plugins
@@ -143,7 +144,9 @@ def _again(ctx: click.Context, given: dict[str, Any], folder: Folder, base: Repo
 
     pairs, _ = match(base, new)
     plugins = PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"]))
-    return again(base, new, pairs, plugins, folder, _command_line(), given["force"])
+    devices = tuple({p.base.case.device for p in pairs})
+    with options.locks(given, devices) as locks:
+        return again(base, new, pairs, plugins, folder, _command_line(), given["force"], locks)
 
 
 def _info(kind: str, base: Report, new: Report, margin: float) -> ComparisonInfo:

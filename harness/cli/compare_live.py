@@ -35,8 +35,6 @@ PARAMETERS = (
     "seed",
     "timeout",
     "tolerance",
-    "wait",
-    "no_lock",
 )
 """Names of the options of a live comparison."""
 MODES = ("quick", "standard", "rigorous")
@@ -100,7 +98,6 @@ def live_options(function: F) -> F:
             help="Accept errors up to X whatever the precision.",
         ),
     ]
-    function = options.lock(function)
     for option in reversed(several):
         function = option(function)
     return function

@@ -6,8 +6,8 @@ what drifts slowly cancels between neighbours. `collect` is the whole loop, the 
 for a simulation.
 
 Whether there are enough pairs depends on the width of the interval and never on where it lies. Looking
-until a difference is "significant" would call 6 in 100 comparisons of the same code different instead
-of 1. A width is harmless by comparison: it says nothing of the sign. What is left of it (1.2 % instead
+until a difference is "significant" would call 5 in 100 comparisons of the same code different instead
+of 1. A width is harmless by comparison: it says nothing of the sign. What is left of it (up to 1.3 % instead
 of 1.0 %, from stopping when the spread happens to look small) is taken back by keeping the degrees of
 freedom of the first look, as in C. Stein's two-stage procedure (Annals of Mathematical Statistics 16,
 1945).

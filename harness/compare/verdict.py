@@ -3,7 +3,8 @@
 A value is log(time of new / time of base) of one pair. Everything is decided on this scale, where
 swapping the two only changes the sign: the mirror image of a verdict is exact. The processes are the
 unit of replication. With rounds or calls as the unit, two processes of the same code are called
-different in 8 to 47 % of comparisons instead of 1 %, since each process has a speed of its own.
+different in 3 to 46 % of comparisons instead of 1 %, since each process has a speed of its own
+(docs/benchmarks/virtual.md).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ MARGIN = 0.01
 POWER = 0.95
 MOST_NEEDED = 1000
 """Nobody measures more pairs than this; `needed` is left out above it."""
+_LARGEST = 690.0
+"""The log of the largest ratio that is printed; a little more is beyond a double."""
 
 
 def verdict(
@@ -50,7 +53,7 @@ def verdict(
     pairs = len(values)
     if error is None:
         reason = "one pair has no interval"
-        return Verdict(INCONCLUSIVE, False, math.exp(mean), None, None, level, margin, pairs, reason=reason)
+        return Verdict(INCONCLUSIVE, False, _ratio(mean), None, None, level, margin, pairs, reason=reason)
     found = judge(mean, error, freedom or pairs - 1, pairs, level, margin)
     if not noisy:
         return found
@@ -79,9 +82,9 @@ def verdicts(
     ]
 
 
-def judge(mean: float, error: float, freedom: int, pairs: int, level: float, margin: float) -> Verdict:
+def judge(mean: float, error: float, freedom: float, pairs: int, level: float, margin: float) -> Verdict:
     """The verdict on an estimate of a log-ratio and its standard error, however it was made."""
-    half = t_quantile(0.5 + level / 2, freedom) * error
+    half = t_quantile(0.5 + level / 2, freedom) * error if error else 0.0
     edge = math.log1p(margin)
     low, high = mean - half, mean + half
     if low > 0 or high < 0:
@@ -91,9 +94,7 @@ def judge(mean: float, error: float, freedom: int, pairs: int, level: float, mar
     needed = None
     if word == INCONCLUSIVE:
         needed = pairs_needed(mean, error * math.sqrt(pairs), pairs, level, margin)
-    return Verdict(
-        word, material, math.exp(mean), math.exp(low), math.exp(high), level, margin, pairs, needed
-    )
+    return Verdict(word, material, _ratio(mean), _ratio(low), _ratio(high), level, margin, pairs, needed)
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[float]:
@@ -155,3 +156,8 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     if count < 2:
         return mean, None
     return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (count - 1) / count)
+
+
+def _ratio(log: float) -> float:
+    """Two pairs that are far apart have an interval beyond all numbers, and JSON has no infinity."""
+    return math.exp(max(-_LARGEST, min(_LARGEST, log)))

@@ -36,10 +36,10 @@ class RunInfo:
     warnings: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     """Lines of the run file that could not be read, by number."""
-    noise: NoiseSummary | None = None
-    """How quiet the machine was in the timed blocks; null where they were not audited."""
     reason: str | None = None
     """Why it ended, in one sentence, if there is something to say."""
+    noise: NoiseSummary | None = None
+    """How quiet the machine was in the timed blocks; null where they were not audited."""
 
 
 @dataclass(frozen=True)

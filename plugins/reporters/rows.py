@@ -206,7 +206,7 @@ def ended(status: str) -> str:
 def noise(report: harness.Report) -> str | None:
     """How quiet the machine was; None for a run without audits."""
     found = report.run.noise
-    return None if found is None else numbers.safe(f"noise: {line(found)}")
+    return None if found is None else numbers.safe(f"the machine was {line(found)}")
 
 
 def group_title(record: harness.Record) -> str:

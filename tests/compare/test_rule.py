@@ -118,7 +118,7 @@ def test_an_imprecise_comparison_ends_at_the_most_pairs(mode, most):
 
 
 def test_a_glaring_difference_is_no_reason_to_stop():
-    """Stopping on significance calls the same code different in 6 of 100 comparisons."""
+    """Stopping on significance calls the same code different in 5 of 100 comparisons."""
     assert enough(STANDARD, [spread(0.05, 20)]) == enough(STANDARD, [spread(0.05, 20, mean=3.0)]) is False
 
 

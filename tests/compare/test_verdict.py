@@ -102,6 +102,12 @@ def test_one_pair_is_inconclusive_and_says_why():
     assert found.reason == "one pair has no interval"
 
 
+def test_two_pairs_that_are_far_apart_still_have_finite_figures():
+    found = verdicts([[0.0, 25.0]] * 8)[0]
+    assert found.word == INCONCLUSIVE
+    assert 0 < found.low < found.high < math.inf
+
+
 @pytest.mark.parametrize("values", [[], [0.1, math.nan], [math.inf, 0.0]])
 def test_there_is_no_verdict_without_finite_values(values):
     with pytest.raises(ValueError, match="finite"):
