@@ -3,6 +3,7 @@
     hooks.md              one section for each hook of harness/hookspecs.py
     reference.md          commands with their options, exit codes, statuses, components, suites
     report.schema.json    the JSON Schema of the public report
+    comparison.schema.json   the JSON Schema of a comparison
 
 `--check` writes nothing and exits with 1 if a file is not what would be written.
 """
@@ -31,7 +32,7 @@ from harness import errors, hookspecs, registry
 from harness.catalogue import Catalogue, load
 from harness.cli import main as cli
 from harness.components import Precision
-from harness.records import report
+from harness.records import comparison, report
 from harness.records.events import STATUSES
 from harness.report.select import KEYS
 
@@ -246,32 +247,61 @@ def _suites() -> str:
     return _table(("suite", "what is in it"), rows)
 
 
-# ---- report.schema.json ---------------------------------------------------------------------------
+# ---- report.schema.json, comparison.schema.json ----------------------------------------------------
 
 
 def report_schema() -> dict[str, Any]:
-    """The JSON Schema of the report, with the words of the dataclasses as descriptions."""
-    (top,), definitions = msgspec.json.schema_components((report.Report,), ref_template="#/$defs/{name}")
+    """The JSON Schema of the report."""
+    return _schema(
+        report.Report,
+        report.SCHEMA,
+        "report",
+        "What `harness report --format json` prints and `harness run` writes beside its run file.",
+        {("Record", "status"): STATUSES},
+    )
+
+
+def comparison_schema() -> dict[str, Any]:
+    """The JSON Schema of a comparison."""
+    kinds = (comparison.LIVE, comparison.INDICATIVE, comparison.REMEASURED)
+    return _schema(
+        comparison.ComparisonReport,
+        comparison.SCHEMA,
+        "comparison",
+        "What `harness compare --format json` prints.",
+        {
+            ("Side", "status"): STATUSES,
+            ("Verdict", "word"): comparison.WORDS,
+            ("ComparisonInfo", "kind"): kinds,
+        },
+    )
+
+
+def _schema(
+    cls: type, version: int, name: str, summary: str, enums: dict[tuple[str, str], Iterable[str]]
+) -> dict[str, Any]:
+    """The JSON Schema of a public type, with the words of the dataclasses as descriptions."""
+    (top,), definitions = msgspec.json.schema_components((cls,), ref_template="#/$defs/{name}")
     texts: dict[str, ClassText] = {}
-    for name in ("case", "events", "noise", "report"):
-        texts |= class_texts(importlib.import_module(f"harness.records.{name}"))
-    for name, definition in definitions.items():
-        text = texts[name]
+    for module in ("case", "events", "noise", "report", "comparison"):
+        texts |= class_texts(importlib.import_module(f"harness.records.{module}"))
+    for title, definition in definitions.items():
+        text = texts[title]
         if text.doc:
             definition["description"] = text.doc
         for key, words in text.attributes.items():
             definition["properties"][key] = {**definition["properties"][key], "description": words}
-    properties = definitions["Report"]["properties"]
-    properties["schema"] = {
-        "const": report.SCHEMA,
+    definitions[cls.__name__]["properties"]["schema"] = {
+        "const": version,
         "description": "The version of this format. Another number is another format.",
     }
-    definitions["Record"]["properties"]["status"]["enum"] = list(STATUSES)
+    for (title, key), values in enums.items():
+        definitions[title]["properties"][key]["enum"] = list(values)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"PyTorch Inference Lab report, schema {report.SCHEMA}",
-        "description": "What `harness report --format json` prints and `harness run` writes beside its run "
-        "file. Further keys may appear within this schema; null means that something cannot be said.",
+        "title": f"PyTorch Inference Lab {name}, schema {version}",
+        "description": f"{summary} Further keys may appear within this schema; null means that something "
+        "cannot be said.",
         **top,
         "$defs": dict(definitions),
     }
@@ -282,8 +312,16 @@ def report_schema() -> dict[str, Any]:
 
 def files() -> dict[str, str]:
     """File name -> the text it should have."""
-    schema = json.dumps(report_schema(), indent=2, ensure_ascii=False) + "\n"
-    return {"hooks.md": hooks(), "reference.md": reference(), "report.schema.json": schema}
+    return {
+        "hooks.md": hooks(),
+        "reference.md": reference(),
+        "report.schema.json": _json(report_schema()),
+        "comparison.schema.json": _json(comparison_schema()),
+    }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def stale() -> list[str]:

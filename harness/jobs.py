@@ -16,7 +16,7 @@ from typing import Any
 from harness.catalogue.loading import PluginRequest
 from harness.records import codec
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import Memory, Settings, Timing, Verification
+from harness.records.events import Memory, Saturated, Settings, Timing, Verification
 from harness.records.noise import BlockNoise
 
 # ---- jobs ---------------------------------------------------------------------------------------
@@ -53,6 +53,11 @@ class InventoryJob:
     """List every component with what this machine can do with it."""
 
     plugins: PluginRequest
+
+
+@dataclass(frozen=True)
+class OverheadJob:
+    """Measure what a call of nothing reads."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,19 @@ class ProfileJob:
 
 
 @dataclass(frozen=True)
+class ThroughputJob:
+    """Saturate one case."""
+
+    case: CaseJob
+    callers: int
+    """How many threads call at once; on an accelerator one thread keeps two calls in flight instead."""
+    windows: int
+    window_s: float
+    ramp_s: float
+    """Seconds before the first window."""
+
+
+@dataclass(frozen=True)
 class ArmJob:
     """Be one side of a pair: load, verify, warm up, and time a block whenever it is told to."""
 
@@ -121,6 +139,7 @@ class ArmJob:
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
+    "overhead": OverheadJob,
     "reference": CaseJob,
     "build": CaseJob,
     "sample": CaseJob,
@@ -130,9 +149,20 @@ JOBS: dict[str, type] = {
     "export": ExportJob,
     "verify": CaseJob,
     "profile": ProfileJob,
+    "throughput": ThroughputJob,
     "arm": ArmJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ArmJob
+Job = (
+    PlanJob
+    | InventoryJob
+    | OverheadJob
+    | CaseJob
+    | CheckJob
+    | ExportJob
+    | ProfileJob
+    | ThroughputJob
+    | ArmJob
+)
 
 
 def encode_job(kind: str, job: Job) -> bytes:
@@ -172,6 +202,14 @@ class SampleResult:
     warnings: list[str]
     spoiled: str | None = None
     """Why the timing does not count, e.g. a recompilation while it ran."""
+
+
+@dataclass(frozen=True)
+class OverheadResult:
+    """Nanoseconds of a call of nothing: alone, and in inference mode."""
+
+    call_ns: float
+    context_ns: float
 
 
 @dataclass(frozen=True)
@@ -222,6 +260,17 @@ class ReferenceResult:
 @dataclass(frozen=True)
 class MemoryResult:
     memory: Memory
+
+
+@dataclass(frozen=True)
+class ThroughputResult:
+    """What a saturated case did, and whether it was right meanwhile."""
+
+    saturated: Saturated
+    verification: Verification | None
+    warnings: list[str] = field(default_factory=list)
+    spoiled: str | None = None
+    """Why it does not count."""
 
 
 # ---- the pipe -----------------------------------------------------------------------------------

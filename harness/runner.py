@@ -87,8 +87,8 @@ class Profiling:
 
 
 class Session:
-    """A loaded case, called from one thread. A process that measures holds one session; the service
-    holds several, of one model, and calls one at a time.
+    """A loaded case, called from one thread, unless its runner is `concurrent`. A process that measures
+    holds one session; the service holds several, of one model, and calls one at a time.
     """
 
     on_torch_stream: ClassVar[bool] = True
@@ -154,6 +154,9 @@ class Runner(Component):
     batch: ClassVar[Literal["fixed", "any"]] = "any"
     """`fixed`: a session takes the batch size of its case and no other; `any`: it takes every batch
     size, though the first call at a new one may compile. Only the service asks."""
+    concurrent: ClassVar[bool] = False
+    """Whether several threads may call one session at once on the CPU, each with inputs bound before, and
+    get their own outputs. Only sustained throughput asks, and it verifies outputs made that way."""
     ready_estimate_s: ClassVar[float] = 0.2
     """About how long a first, cold load takes; only `--plan`'s time estimate uses it."""
 

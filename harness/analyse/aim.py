@@ -6,6 +6,7 @@ interval nearly honest; stopping as soon as a difference is "significant" would 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 from collections.abc import Sequence
@@ -21,27 +22,20 @@ _MARGIN = 1.25
 """The spread of a few replicates is itself a guess, and a command that is advised should do."""
 
 
-def replicate_ms(timing: Timing) -> float | None:
-    """The request latency of one replicate in milliseconds: the mean of its block medians.
-
-    None if its call times cannot be read or say nothing.
-    """
-    try:
-        return replicate.values(timing).value
-    except ValueError:
-        return None
-
-
 def aimed_values(timings: Sequence[Timing]) -> tuple[str, list[float]]:
     """(what is aimed at, its value in each replicate in milliseconds).
 
     Device time where every replicate has it: request latency on an accelerator differs by 10 % from
     process to process for reasons that no number of passes cures. Request latency otherwise.
     """
-    if timings and all(t.device_ns and min(t.device_ns) > 0 for t in timings):
-        return "device time", [math.fsum(t.device_ns) / len(t.device_ns) / 1e6 for t in timings]
-    found = [replicate_ms(t) for t in timings]
-    return "latency", [ms for ms in found if ms is not None]
+    found = []
+    for timing in timings:
+        with contextlib.suppress(ValueError):
+            found.append(replicate.values(timing))
+    device = [v.device for v in found if v.device is not None and v.device > 0]
+    if device and len(device) == len(found):
+        return "device time", device
+    return "latency", [v.value for v in found]
 
 
 def half_width(values: Sequence[float], level: float = LEVEL) -> float | None:
@@ -88,14 +82,13 @@ def aim_of(timings: Sequence[Timing], seconds: Sequence[float], until: float) ->
     if not values:
         return None
     half = half_width(values)
+    each_s = statistics.fmean(seconds) if seconds else None
     if half is not None and half <= until:
-        return Aim(what, until, half, True)
+        return Aim(what, until, half, True, None, each_s)
     needed = passes_needed(values, until)
-    if needed is None:
-        return Aim(what, until, half, False)
-    needed = min(MOST_PASSES, max(len(values) + 1, math.ceil(needed * _MARGIN)))
-    more_s = (needed - len(values)) * statistics.fmean(seconds) if seconds else None
-    return Aim(what, until, half, False, needed, more_s)
+    if needed is not None:
+        needed = min(MOST_PASSES, max(len(values) + 1, math.ceil(needed * _MARGIN)))
+    return Aim(what, until, half, False, needed, each_s)
 
 
 def width_text(share: float) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 from harness.analyse import noise, replicate
 from harness.analyse.aim import aim_of
+from harness.analyse.spreads import nearest
 from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
+from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, worst
 from harness.records.noise import BlockNoise
@@ -68,8 +70,9 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
-        noise=noise.summary(_audits(run.samples)),
+        calibration=header.calibration,
         reason=ended.reason if ended else None,
+        noise=noise.summary(_audits(run.samples)),
     )
 
 
@@ -148,7 +151,10 @@ class _Analysed:
         calls = sorted(ms for v in several for ms in v.calls)
         # The spread of single calls is not in the times of many together.
         single = all(v.together == 1 for v in several)
-        return latency_of([v.value for v in several], calls, percentiles=single)
+        values = [v.value for v in several]
+        known = self.run.header.calibration
+        usual = nearest(known.process_sd, statistics.fmean(values)) if known else None
+        return latency_of(values, calls, percentiles=single, least_sd=usual or 0.0)
 
     def device_time(self) -> Latency | None:
         several = [v.device for v in self.timed.values() if v.device is not None]
@@ -183,7 +189,9 @@ class _Analysed:
         if not shared:
             return None
         ratios = [baseline.values[n] / self.values[n] for n in shared]
-        ratio, low, high = log_interval(ratios)
+        known = self.run.header.calibration
+        usual = nearest(known.pair_sd, statistics.fmean(self.values.values())) if known else None
+        ratio, low, high = log_interval(ratios, least_sd=usual or 0.0)
         return Speedup(baseline.planned.id, ratio, low, high)
 
     def record(self, everyone: dict[str, _Analysed]) -> Record:
@@ -195,6 +203,8 @@ class _Analysed:
         memory = self.run.memory.get(planned.id)
         ready = self.ready()
         speedup = self.speedup(baseline)
+        measured = [m for m in self.run.throughput if m.case == planned.id]
+        sustained, said = sustained_of(measured, planned.unit)
         warm_ups = [s.timing.warm_up for s in self.samples if s.timing is not None]
         return Record(
             id=planned.id,
@@ -211,17 +221,18 @@ class _Analysed:
             device_ms=device,
             launch_bound=None if not (latency and device) else latency.median / device.median > LAUNCH_BOUND,
             throughput_per_s=_throughput(planned, latency),
+            sustained_per_s=sustained,
             speedup=speedup,
             ready_s=ready,
             break_even_calls=_break_even(ready, latency, baseline, speedup),
             memory_mib=memory.memory if memory else None,
             verification=_worst_of(verifications) if verifications else None,
             facts=self._facts(),
-            warnings=self._all_warnings(speedup, baseline),
+            warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             noise=noise.flags(_audits(self.samples)),
             is_baseline=planned.baseline_id == planned.id,
-            providers=planned.providers,
             aim=self.aim(),
+            providers=planned.providers,
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -255,9 +266,9 @@ class _Analysed:
         return list(found)
 
 
-def latency_of(values: list[float], calls: list[float], percentiles: bool) -> Latency:
+def latency_of(values: list[float], calls: list[float], percentiles: bool, least_sd: float = 0.0) -> Latency:
     """From the values of replicates, and the sorted times of single calls (or blocks)."""
-    centre, low, high = log_interval(values)
+    centre, low, high = log_interval(values, least_sd=least_sd)
     return Latency(
         median=centre,
         low=low,

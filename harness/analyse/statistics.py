@@ -15,6 +15,8 @@ from itertools import pairwise
 LEVEL = 0.95
 
 
+_EXACT = 1e-12
+"""Relative width at which the bisection ends; the distribution function is no more exact."""
 _NORMAL_FROM = 1e6
 """Degrees of freedom from which on t is the normal distribution to six digits."""
 
@@ -29,6 +31,8 @@ def t_quantile(probability: float, freedom: float) -> float:
     """
     if not 0 < probability < 1 or not freedom >= 1:
         raise ValueError(f"no quantile of t at {probability} with {freedom} degrees of freedom")
+    if probability == 0.5:
+        return 0.0
     if freedom > _NORMAL_FROM:
         return statistics.NormalDist().inv_cdf(probability)
     if probability < 0.5:
@@ -36,7 +40,7 @@ def t_quantile(probability: float, freedom: float) -> float:
     low, high = 0.0, 1.0
     while _t_cdf(high, freedom) < probability:
         high *= 2
-    for _ in range(200):
+    while high - low > _EXACT * high:
         middle = (low + high) / 2
         if _t_cdf(middle, freedom) < probability:
             low = middle
@@ -45,19 +49,21 @@ def t_quantile(probability: float, freedom: float) -> float:
     return (low + high) / 2
 
 
-def t_tails(t: float, freedom: float) -> float:
-    """P(|T| >= |t|): the p-value of a two-sided test.
-
-    Computed from the tails themselves, so that a very small one is not lost in 1 - P.
-    """
-    if freedom > _NORMAL_FROM:
-        return math.erfc(abs(t) / math.sqrt(2))
-    return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
-
-
 def _t_cdf(t: float, freedom: float) -> float:
     """P(T <= t) for t >= 0."""
     return 1 - 0.5 * incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def t_p_value(t: float, freedom: float) -> float:
+    """P(|T| >= |t|): how often chance alone goes at least this far, in either direction.
+
+    Computed from the tail itself, so that a very small one is not lost in 1 - P.
+    """
+    if not freedom >= 1:
+        raise ValueError(f"no t with {freedom} degrees of freedom")
+    if freedom > _NORMAL_FROM:
+        return math.erfc(abs(t) / math.sqrt(2))
+    return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
 def incomplete_beta(x: float, a: float, b: float) -> float:
@@ -91,10 +97,20 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
     return value
 
 
-def log_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float | None, float | None]:
+FEW = 10
+"""From so many values on their own spread is known well enough."""
+
+
+def log_interval(
+    values: Sequence[float], level: float = LEVEL, least_sd: float = 0.0
+) -> tuple[float, float | None, float | None]:
     """(centre, low, high) of positive values: geometric mean and t-interval on the log scale.
 
     One value has no interval: low and high are None.
+
+    Args:
+        least_sd: standard deviation of the logarithms that is known from elsewhere. A few values may lie
+            close together by luck: fewer than `FEW` get an interval no narrower than this one gives.
     """
     logs = [math.log(v) for v in values]
     centre = math.fsum(logs) / len(logs)
@@ -102,6 +118,9 @@ def log_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, 
         return math.exp(centre), None, None
     spread = statistics.stdev(logs) / math.sqrt(len(logs))
     half = t_quantile(0.5 + level / 2, len(logs) - 1) * spread
+    if len(logs) < FEW:
+        usual = statistics.NormalDist().inv_cdf(0.5 + level / 2) * least_sd / math.sqrt(len(logs))
+        half = max(half, usual)
     return math.exp(centre), math.exp(centre - half), math.exp(centre + half)
 
 

@@ -68,6 +68,7 @@ _LIVE_ONLY = compare_live.PARAMETERS
 )
 @options.axes("to compare")
 @compare_live.live_options
+@options.lock
 @options.table_or_json
 @options.results
 @options.plugins
@@ -133,7 +134,10 @@ def _stored(ctx: click.Context, given: dict[str, Any]) -> ComparisonReport:
     kind = comparison.INDICATIVE
     if given["remeasure"]:
         base, kind = _again(ctx, given, folder, base, new), comparison.REMEASURED
-    return compare(base, new, _info(kind, base, new, given["margin"]), force=given["force"])
+    info = _info(kind, base, new, given["margin"])
+    known = [r.run.calibration for r in (new, base) if r.run.calibration is not None]
+    session_sd = next((c.session_sd for c in known if c.session_sd is not None), None)
+    return compare(base, new, info, session_sd=session_sd, force=given["force"])
 
 
 def _again(ctx: click.Context, given: dict[str, Any], folder: Folder, base: Report, new: Report) -> Report:
@@ -143,7 +147,9 @@ def _again(ctx: click.Context, given: dict[str, Any], folder: Folder, base: Repo
 
     pairs, _ = match(base, new)
     plugins = PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"]))
-    return again(base, new, pairs, plugins, folder, _command_line(), given["force"])
+    devices = tuple({p.base.case.device for p in pairs})
+    with options.locks(given, devices) as locks:
+        return again(base, new, pairs, plugins, folder, _command_line(), given["force"], locks)
 
 
 def _info(kind: str, base: Report, new: Report, margin: float) -> ComparisonInfo:

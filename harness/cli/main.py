@@ -22,6 +22,7 @@ COMMANDS = {
     "export": "Export a model to a file, verified at several batch sizes.",
     "serve": "Serve a model over HTTP: /infer, /health, /benchmark/quick, /metrics, /docs.",
     "profile": "Find the hot operators of one case, and write a trace for Perfetto.",
+    "doctor": "Say what this machine is, and what would disturb a measurement on it.",
     "list": "List models, runners, precisions, reporters and suites.",
 }
 """Every subcommand with its help line, so that `--help` imports none of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -14,6 +15,7 @@ from harness.cli.show import message
 from harness.compare import remeasure
 from harness.compare.stored import Pair
 from harness.errors import Terminated
+from harness.execute.lock import Locks
 from harness.execute.observers import Observers
 from harness.execute.run import launcher, make_plan, measure, start_header
 from harness.execute.signals import Interrupted, Interrupts
@@ -31,6 +33,7 @@ def again(
     folder: Folder,
     command: str,
     force: bool,
+    locks: Locks,
 ) -> Report:
     """The cases of base that both runs have, measured now and kept as a new run.
 
@@ -47,6 +50,7 @@ def again(
             remeasure.check(base, pairs, plan, force)
             for text in (*plan.warnings, *plan.notes, *zygotes.notes):
                 message(text)
+            plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
             header = start_header(request, plan, Scenario())
             observers = Observers(plan.plugins, plugins, message)
             with Display(observers, header) as display:

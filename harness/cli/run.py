@@ -82,6 +82,31 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
     metavar="X",
     help="Accept errors up to X whatever the precision; printed with every result.",
 )
+@click.option(
+    "--throughput", is_flag=True, help="Measure sustained throughput, too, in processes of its own."
+)
+@click.option(
+    "--callers",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="So many threads call at once for --throughput.  [default: as many as give the most]",
+)
+@click.option(
+    "--windows",
+    type=click.IntRange(1, 10_000),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Windows of --throughput in each process.",
+)
+@click.option(
+    "--window",
+    type=click.FloatRange(min=0.01, max=options.MOST_S),
+    default=1.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds of one such window.",
+)
 @click.option("--memory/--no-memory", default=True, help="Measure memory, in a process of its own.")
 @click.option(
     "--seed",
@@ -155,7 +180,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
-    for option in ("timeout", "tolerance"):
+    for option in ("timeout", "tolerance", "window"):
         if given[option] is not None and not math.isfinite(given[option]):
             raise UsageError(f"--{option.replace('_', '-')} must be a finite number")
     name = given["suite"]
@@ -173,6 +198,10 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
             timeout_s=given["timeout"],
             tolerance=given["tolerance"],
             memory=given["memory"],
+            throughput=given["throughput"] or given["callers"] is not None,
+            callers=given["callers"],
+            windows=given["windows"],
+            window_s=given["window"],
             **aiming.settings(given, suite.aims if suite else suites.Aims()),
         ),
         baseline=given["baseline"] or "",

@@ -10,19 +10,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from harness.analyse.statistics import t_quantile, t_tails
-from harness.records.comparison import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
+from harness.analyse.statistics import t_p_value
+from harness.compare.verdict import POWER, holm, judge
+from harness.records.comparison import INCONCLUSIVE, Verdict
 
-POWER = 0.95
-"""With how many replicates an inconclusive comparison would end in a verdict, in 95 of 100 times."""
 MOST = 10_000
 """More replicates than this nobody makes."""
 _SHORTEST, _LONGEST = 1e-7, 1e12
 """Milliseconds: a tenth of a nanosecond, and thirty years."""
-_LARGEST = 690.0
-"""The logarithm of the largest ratio that is printed; a little more is beyond a double."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +47,12 @@ class _Estimate:
     """Standard deviation of one replicate of each side together."""
     pairs: int
 
-    def half(self, level: float) -> float:
-        return self.error and t_quantile(0.5 + level / 2, self.freedom) * self.error
-
     @property
     def p(self) -> float:
         """The probability of a difference as large as this one between equals."""
         if self.error == 0:
             return float(self.centre == 0)
-        return t_tails(self.centre / self.error, self.freedom)
+        return t_p_value(self.centre / self.error, self.freedom)
 
 
 def verdicts(
@@ -73,7 +67,8 @@ def verdicts(
     Every one of `compared` must be usable.
     """
     estimates = [_estimate(values, session_sd or 0.0) for values in compared]
-    levels = _holm([None if e is None else e.p for e in estimates], level)
+    adjusted = iter(holm([e.p for e in estimates if e is not None], level))
+    levels = [level if e is None else next(adjusted) for e in estimates]
     return [
         _single(values, level, margin) if e is None else _verdict(e, own, margin, session_sd or 0.0)
         for values, e, own in zip(compared, estimates, levels, strict=True)
@@ -96,54 +91,19 @@ def _estimate(values: Values, session_sd: float) -> _Estimate | None:
     return _Estimate(
         centre=statistics.fmean(logs[1]) - statistics.fmean(logs[0]),
         error=math.sqrt(total),
-        freedom=total**2 / uncertain if uncertain > 0 else math.inf,
+        freedom=max(1.0, total**2 / uncertain) if uncertain > 0 else math.inf,
         spread=math.sqrt(math.fsum(variances)),
         pairs=min(map(len, sides)),
     )
 
 
-def _holm(p_values: Sequence[float | None], level: float) -> list[float]:
-    """The level of each interval so that all verdicts together err with 1 - `level` at most.
-
-    Holm's procedure (1979): the smallest of k p-values is held against alpha / k, the next against
-    alpha / (k - 1), and so on; from the first that fails on, all are held against what it failed.
-    """
-    levels = [level] * len(p_values)
-    known = [(p, k) for k, p in enumerate(p_values) if p is not None]
-    own, failed = level, False
-    for rank, (p, k) in enumerate(sorted(known)):
-        if not failed:
-            alpha = (1 - level) / (len(known) - rank)
-            own, failed = 1 - alpha, p > alpha
-        levels[k] = own
-    return levels
-
-
 def _verdict(estimate: _Estimate, level: float, margin: float, session_sd: float) -> Verdict:
-    centre, half, edge = estimate.centre, estimate.half(level), math.log1p(margin)
-    low, high = centre - half, centre + half
-    word = INCONCLUSIVE
-    if low > 0 or high < 0:
-        word = SLOWER if low > 0 else FASTER
-    elif -edge < low and high < edge:
-        word = EQUIVALENT
-    needed, reason = None, None
-    if word == INCONCLUSIVE:
-        needed = _needed(estimate, level, edge, session_sd)
-        if needed is None:
-            reason = "no number of replicates would tell: sessions differ too much"
-    return Verdict(
-        word=word,
-        material=word in (FASTER, SLOWER) and (low > edge or high < -edge),
-        ratio=math.exp(centre),
-        low=_exp(low),
-        high=_exp(high),
-        level=level,
-        margin=margin,
-        pairs=estimate.pairs,
-        needed=needed,
-        reason=reason,
-    )
+    found = judge(estimate.centre, estimate.error, estimate.freedom, estimate.pairs, level, margin)
+    if found.word != INCONCLUSIVE:
+        return found
+    needed = _needed(estimate, level, math.log1p(margin), session_sd)
+    reason = "no number of replicates would tell: sessions differ too much" if needed is None else None
+    return replace(found, needed=needed, reason=reason)
 
 
 def _needed(estimate: _Estimate, level: float, edge: float, session_sd: float) -> int | None:
@@ -179,8 +139,3 @@ def _single(values: Values, level: float, margin: float) -> Verdict:
         pairs=min(len(values.base), len(values.new)),
         reason=f"{where} a single replicate, and so no interval",
     )
-
-
-def _exp(log: float) -> float:
-    """A ratio that JSON can hold: two replicates far apart have an interval beyond all numbers."""
-    return math.exp(max(-_LARGEST, min(_LARGEST, log)))

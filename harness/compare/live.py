@@ -27,6 +27,7 @@ from harness.jobs import CaseJob
 from harness.records.comparison import SCHEMA
 from harness.records.events import Ended
 from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
+from harness.store import calibration
 from harness.store.comparisonfile import StoredComparison
 from harness.store.folder import Folder, new_run_id
 from harness.store.runfile import EventWriter
@@ -90,6 +91,7 @@ def compare_live(
             margin=request.margin,
             settings=request.one.settings,
             arms=[arm.plan for arm in arms],
+            calibration=calibration.known(),
             warnings=[*locks.warnings, *(f"{a.request.name}: {w}" for a in arms for w in a.case.warnings)],
         )
         run = StoredComparison(header)

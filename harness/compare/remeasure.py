@@ -18,15 +18,14 @@ _FROM_BASE = "run this where the software of base is installed; --force measures
 
 
 def wanted(pairs: Sequence[Pair]) -> list[Pair]:
-    """What is worth measuring again: what both runs have a time of.
+    """What base has a time of: also where new has none, since that a case broke is to be seen as well.
 
     Raises:
-        UsageError: nothing is.
+        UsageError: no case was measured in both.
     """
-    found = [p for p in pairs if p.base.latency_ms and p.new.latency_ms]
-    if not found:
+    if not any(p.base.latency_ms and p.new.latency_ms for p in pairs):
         raise UsageError("no case was measured in both runs: there is nothing to measure again")
-    return found
+    return [p for p in pairs if p.base.latency_ms]
 
 
 def request(
@@ -46,7 +45,14 @@ def request(
             for p in pairs
         ],
         plugins=plugins,
-        settings=replace(new.run.settings, passes=max(p.new.replicates for p in pairs), memory=False),
+        settings=replace(
+            new.run.settings,
+            passes=max(p.new.replicates for p in pairs),
+            memory=False,
+            until=None,
+            time_budget_s=None,
+            throughput=False,
+        ),
         baseline="none",
         seed=base.run.seed,
         command=command,

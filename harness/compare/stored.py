@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.analyse import noise
 from harness.compare import differences
 from harness.compare.indicative import Values, verdicts
 from harness.errors import NothingMeasured, UsageError
-from harness.records.case import Case
 from harness.records.comparison import (
     SCHEMA,
     Compared,
@@ -43,16 +43,16 @@ class Pair:
 def match(base: Report, new: Report) -> tuple[list[Pair], list[str]]:
     """The cases that both runs have, in the order of `base`, and a line for each of the others.
 
-    The id has everything that makes a case. Where a run took all the cores of another machine, the
-    number of threads is all that differs: such a case is matched as well, and says so.
+    The id has everything that makes a case. A case that took all the cores of another machine differs
+    in the number of threads alone: it is matched as well, and says so.
     """
     theirs = {r.id: r for r in new.records}
     found: dict[str, Record] = {r.id: theirs[r.id] for r in base.records if r.id in theirs}
     taken = {r.id for r in found.values()}
-    loose = _alone([r for r in new.records if r.id not in taken])
-    for key, record in _alone([r for r in base.records if r.id not in found]).items():
-        other = loose.get(key)
-        if other is not None and other.boundary == record.boundary and other.case != record.case:
+    everywhere = _on_all_cores(new)
+    for key, record in _on_all_cores(base).items():
+        other = everywhere.get(key)
+        if record.id not in found and other is not None and other.id not in taken:
             found[record.id] = other
             taken.add(other.id)
     pairs = [Pair(r, found[r.id]) for r in base.records if r.id in found]
@@ -64,20 +64,15 @@ def match(base: Report, new: Report) -> tuple[list[Pair], list[str]]:
     return [p for p in pairs if p not in nothing], lines
 
 
-def _alone(records: Sequence[Record]) -> dict[str, Record]:
-    """Those that differ from all others in more than their threads, by everything else."""
-    found: dict[str, list[Record]] = {}
-    for record in records:
-        found.setdefault(_key(record.case), []).append(record)
-    return {key: same[0] for key, same in found.items() if len(same) == 1}
+def _on_all_cores(report: Report) -> dict[str, Record]:
+    """Cases that took every core there was, by all that makes them but the number of threads."""
+    cores = report.environment.cores_usable
+    return {_key(r): r for r in report.records if r.case.threads == cores}
 
 
-def _key(case: Case) -> str:
-    return repr(sorted((k, _sorted(v)) for k, v in vars(case).items() if k != "threads"))
-
-
-def _sorted(value: Any) -> Any:
-    return sorted(value.items()) if isinstance(value, dict) else value
+def _key(record: Record) -> str:
+    rest = {k: sorted(v.items()) if isinstance(v, dict) else v for k, v in vars(record.case).items()}
+    return repr((record.boundary, sorted((k, v) for k, v in rest.items() if k != "threads")))
 
 
 def _why(record: Record, others: Sequence[Record]) -> str:
@@ -144,11 +139,17 @@ def compare(
     warnings += [UNCALIBRATED] if session_sd is None else []
     return ComparisonReport(
         schema=SCHEMA,
-        comparison=replace(info, warnings=list(dict.fromkeys(warnings))),
+        comparison=replace(info, warnings=list(dict.fromkeys(warnings)), noise=_noise(base, new)),
         environment=new.environment,
         compared=judged,
         unmatched=unmatched,
     )
+
+
+def _noise(base: Report, new: Report) -> str | None:
+    """How quiet the machine was each time, where blocks were audited."""
+    sides = (("base", base.run.noise), ("new", new.run.noise))
+    return "; ".join(f"{name} {noise.line(found)}" for name, found in sides if found) or None
 
 
 def _warnings(base: Report, new: Report, pairs: Sequence[Pair]) -> list[str]:

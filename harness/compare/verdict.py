@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import NormalDist
 
-from harness.analyse.statistics import t_quantile, t_tails
+from harness.analyse.statistics import t_p_value, t_quantile
 from harness.records.comparison import EQUIVALENT, FASTER, INCONCLUSIVE, SLOWER, Verdict
 
 LEVEL = 0.99
@@ -84,7 +84,7 @@ def verdicts(
 
 def judge(mean: float, error: float, freedom: float, pairs: int, level: float, margin: float) -> Verdict:
     """The verdict on an estimate of a log-ratio and its standard error, however it was made."""
-    half = t_quantile(0.5 + level / 2, freedom) * error
+    half = t_quantile(0.5 + level / 2, freedom) * error if error else 0.0
     edge = math.log1p(margin)
     low, high = mean - half, mean + half
     if low > 0 or high < 0:
@@ -119,7 +119,7 @@ def p_value(values: Sequence[float], freedom: int | None = None) -> float:
     mean, error = mean_and_error(values)
     if error is None or mean == 0:
         return 1.0
-    return t_tails(mean / error, freedom or len(values) - 1) if error else 0.0
+    return t_p_value(mean / error, freedom or len(values) - 1) if error else 0.0
 
 
 def pairs_needed(mean: float, sd: float, pairs: int, level: float, margin: float) -> int | None:

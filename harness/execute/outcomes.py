@@ -22,6 +22,7 @@ _DOING = {
     "export": "exporting",
     "other batch sizes": "trying other batch sizes",
     "profile": "profiling",
+    "throughput": "calling from several callers",
 }
 _OWN_FAILURES = ("failed", "unsupported", "out_of_memory")
 """What a child can say of itself; everything else is found out by its parent."""

@@ -22,6 +22,7 @@ from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
+from harness.store import calibration
 from harness.store.folder import Folder, new_run_id
 from harness.store.runfile import EventWriter, StoredRun
 
@@ -104,6 +105,7 @@ def start_header(request: RunRequest, plan: Plan, scenario: Scenario) -> RunStar
         settings=request.settings,
         scenario=scenario,
         plan=plan,
+        calibration=calibration.known(),
     )
 
 

@@ -20,6 +20,7 @@ from harness.catalogue.loading import PluginRequest
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result, sample_of
 from harness.execute.passes import still_wide, why_another, why_enough, with_baselines
+from harness.execute.saturate import Saturator
 from harness.execute.signals import Interrupts
 from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult
 from harness.records.case import PlannedCase
@@ -91,6 +92,7 @@ class Sweep:
         self.interrupts = interrupts
         self.watcher = watcher
         self.active = [c for c in header.plan.cases if not c.unsupported]
+        self.saturator = Saturator(self.settings, launcher, write, lambda: bool(interrupts))
         self._references: dict[str, str] = {}
         self._measured: set[str] = set()
         self._timings: dict[str, list[Timing]] = {}
@@ -212,6 +214,8 @@ class Sweep:
         if number == 0 and status in _GOES_ON and self.settings.memory and not self.interrupts:
             begin("memory")
             self._memory(planned)
+        if status == OK and not self.interrupts:
+            self.saturator.measure(planned, number, self._job(planned, number), begin)
         return status in _GOES_ON
 
     def _job(self, planned: PlannedCase, replicate: int) -> CaseJob:

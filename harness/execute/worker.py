@@ -19,6 +19,7 @@ from harness.jobs import (
     Channel,
     Failure,
     InventoryJob,
+    OverheadJob,
     PlanJob,
     decode_job,
 )
@@ -41,6 +42,7 @@ _TASKS = {
     "export": ("harness.measure.export", "write"),
     "verify": ("harness.measure.export", "verify"),
     "profile": ("harness.measure.profile", "take"),
+    "throughput": ("harness.measure.throughput", "take"),
     "arm": ("harness.measure.arm", "take"),
 }
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
@@ -72,6 +74,11 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
         from harness.plan.inventory import take_inventory
 
         channel.send("result", take_inventory(job.plugins))
+        return
+    if isinstance(job, OverheadJob):
+        from harness.measure import overhead
+
+        overhead.take(channel)
         return
     from harness.measure.prepare import CaseWork
 

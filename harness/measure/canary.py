@@ -5,6 +5,7 @@ It knows nothing of the model that is measured, so what it says may be used to f
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -53,6 +54,11 @@ class Canary:
         seconds = statistics.median(parts) / 1e9
         self._times = [*self._times[-KEPT + 1 :], seconds]
         return seconds
+
+    @property
+    def latest_s(self) -> float:
+        """What the latest run took for a part; NaN before the first."""
+        return self._times[-1] if self._times else math.nan
 
     @property
     def usual_s(self) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.records.case import Plan
+from harness.records.case import Plan, PlannedCase
 from harness.records.events import Settings
 
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _PASS_S, _EMULATED_S, _ONCE_S, _START_S = 1.3, 8.0, 1.0, 5.0
 """A pass over a case, over an emulated one, what is done once, the start."""
+_LOADED_S = 0.7
+"""A child that saturates a case: before and after its windows."""
 
 
 def case_estimate_s(runner: Runner, emulated: bool) -> float:
@@ -22,7 +24,17 @@ def case_estimate_s(runner: Runner, emulated: bool) -> float:
 def total_estimate_s(plan: Plan, settings: Settings) -> float:
     """A rough guess of a run's wall time: cases, and the start of the processes."""
     cases = [c for c in plan.cases if not c.unsupported]
-    return _START_S + sum(c.estimate_s for c in cases) * (settings.passes / 3)
+    saturated = sum(_saturated_s(c, settings) for c in cases)
+    return _START_S + sum(c.estimate_s for c in cases) * (settings.passes / 3) + saturated
+
+
+def _saturated_s(planned: PlannedCase, settings: Settings) -> float:
+    if not settings.throughput:
+        return 0.0
+    one = (settings.windows + 1) * settings.window_s + _LOADED_S
+    possible = planned.case.threads.bit_length() if planned.concurrent and not settings.callers else 1
+    probe = 2 * settings.window_s + _LOADED_S
+    return min(settings.passes, 3) * one + (possible * probe if possible > 1 else 0.0)
 
 
 def further_estimate_s(plan: Plan, settings: Settings) -> float:

@@ -107,6 +107,7 @@ class _Planner:
             unsupported=unsupported,
             emulated=emulated,
             added=added,
+            concurrent=runner.component.concurrent and type(model.component).reset is Model.reset,
             builds=type(runner.component).build is not Runner.build,
             estimate_s=case_estimate_s(runner.component, bool(emulated)),
         )

@@ -85,6 +85,8 @@ class PlannedCase:
     """Not asked for: it is here as the baseline of another."""
     builds: bool = False
     """Its runner makes files once, before the first replicate."""
+    concurrent: bool = False
+    """Several threads may call its session at once: its runner says so, and the model keeps no state."""
     estimate_s: float = 0.0
     """A rough guess of what one pass costs."""
 

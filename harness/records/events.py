@@ -11,6 +11,7 @@ Schema 1, the only one so far:
     built       the files of a case were made, or could not be
     sample      one replicate of a case ended, whatever way
     memory      the memory child of a case ended, whatever way
+    throughput  a child that saturated a case ended, whatever way
     ended       the run ended; absent after a kill
 
 Nothing derived is stored: medians, intervals and speed-ups are functions of these (harness.analyse).
@@ -24,6 +25,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.calibration import Spreads
 from harness.records.case import Plan, Scenario
 from harness.records.noise import BlockNoise
 
@@ -100,6 +102,13 @@ class Settings:
     """Not even a case whose interval stays above `until` gets more replicates."""
     further_s: float | None = 300.0
     """What passes beyond the first `passes` may take together; None for no limit but `time_budget_s`."""
+    throughput: bool = False
+    """Sustained throughput is measured, too, in processes of its own."""
+    callers: int | None = None
+    """Calls under way at once when it is; None: as many as give the most."""
+    windows: int = 10
+    """Windows in each of those processes."""
+    window_s: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,8 @@ class RunStarted:
     plan: Plan
     order: list[str] = field(default_factory=list)
     """The axes that were asked for, for display only."""
+    calibration: Spreads | None = None
+    """What was known of this machine's own spread."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +282,49 @@ class MemoryMeasured:
 
 
 @dataclass(frozen=True)
+class Saturated:
+    """What a session does for callers that never pause."""
+
+    rates: list[float]
+    """Units per second in each window, one after the other; a call counts in a window by the share of its
+    time that lies in it."""
+    window_s: float
+    callers: int
+    """Calls under way at any time: threads that call, or on an accelerator the calls in flight."""
+    threads: int
+    """Of each caller."""
+    calls: int
+    mean_latency_ms: float
+    """Of the calls in the windows."""
+    little: float
+    """Calls per second times latency, over the number of callers, minus 1: 0 by Little's law unless time
+    was spent outside the calls."""
+
+
+@dataclass(frozen=True)
+class ThroughputMeasured:
+    """A child that saturated a case ended."""
+
+    case: str
+    replicate: int
+    status: str
+    seconds: float
+    callers: int
+    """That were asked for."""
+    probe: bool = False
+    """A short one, to choose the number of callers: it is part of no result."""
+    saturated: Saturated | None = None
+    verification: Verification | None = None
+    """The worst of the outputs made beside other calls, and of those made alone."""
+    reason: str | None = None
+    detail: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        check_status(self.status)
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run ended."""
 
@@ -289,6 +343,7 @@ EVENTS: dict[str, type] = {
     "built": Built,
     "sample": Sample,
     "memory": MemoryMeasured,
+    "throughput": ThroughputMeasured,
     "ended": Ended,
 }
-Event = RunStarted | Resumed | ReferenceMade | Built | Sample | MemoryMeasured | Ended
+Event = RunStarted | Resumed | ReferenceMade | Built | Sample | MemoryMeasured | ThroughputMeasured | Ended

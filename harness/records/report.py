@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.calibration import Spreads
 from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
 from harness.records.noise import NoiseSummary
@@ -36,10 +37,12 @@ class RunInfo:
     warnings: list[str] = field(default_factory=list)
     damage: list[str] = field(default_factory=list)
     """Lines of the run file that could not be read, by number."""
-    noise: NoiseSummary | None = None
-    """How quiet the machine was in the timed blocks; null where they were not audited."""
     reason: str | None = None
     """Why it ended, in one sentence, if there is something to say."""
+    calibration: Spreads | None = None
+    """How much processes and sessions were known to differ on this machine; null if it was not calibrated."""
+    noise: NoiseSummary | None = None
+    """How quiet the machine was in the timed blocks; null where they were not audited."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,36 @@ class Throughput:
 
 
 @dataclass(frozen=True)
+class Sustained:
+    """Work per second of a session whose callers never pause, measured over windows.
+
+    `value` is the geometric mean over processes of what each did in all its windows; `low` and `high` are
+    a t-interval over processes, null for a single one, which has none.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    callers: int
+    """Calls under way at any time: threads that call, or on an accelerator the calls in flight."""
+    threads: int
+    """Of each caller."""
+    processes: int
+    windows: int
+    """Of all processes together."""
+    slowest: float
+    """The rate in the slowest window: a stall shows here."""
+    latency_ms: float
+    """Mean latency of one call meanwhile."""
+    little: float
+    """The largest relative deviation from Little's law: near 0, or time was spent outside the calls."""
+    tried: dict[str, float] = field(default_factory=dict)
+    """Number of callers -> units per second in the short run that it was chosen by."""
+    kind: str = "sustained"
+
+
+@dataclass(frozen=True)
 class Speedup:
     """Latency of the baseline over latency of this case; above 1 is faster.
 
@@ -116,8 +149,8 @@ class Aim:
     passes_needed: int | None = None
     """About how many passes would reach it, if the spread stays as it is; null if it is reached, or if
     100 would not do."""
-    seconds_needed: float | None = None
-    """About how long the missing replicates of this case take."""
+    replicate_s: float | None = None
+    """How long a replicate of this case takes, from start to end."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +204,8 @@ class Record:
     waits for, and a quicker kernel gains nothing. Null without device time.
     """
     throughput_per_s: Throughput | None = None
+    sustained_per_s: Sustained | None = None
+    """Null unless it was asked for (`--throughput`)."""
     speedup: Speedup | None = None
     ready_s: Ready | None = None
     break_even_calls: int | None = None

@@ -16,7 +16,7 @@ _BOLD, _GREEN, _RED, _YELLOW, _DIM, _OFF = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\
 _COLOURS = {FASTER: _GREEN, SLOWER: _RED, BROKEN: _RED, REFUSED: _YELLOW, EQUIVALENT: ""}
 _GAP = "   "
 _LEAST = 20
-"""Characters of a line that every terminal has."""
+"""A line that goes on below is indented if so many characters are left to it."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 Paint = Callable[[str, str], str]
@@ -59,9 +59,8 @@ def _wrapped(text: str, width: int, indent: int = 0) -> list[str]:
     """Lines no longer than the terminal is wide; a pipe has no width."""
     if not width or len(text) <= width:
         return [text]
-    return textwrap.wrap(
-        text, max(width, indent + _LEAST), subsequent_indent=" " * indent, break_on_hyphens=False
-    )
+    indent = indent if indent + _LEAST <= width else 2
+    return textwrap.wrap(text, max(3, width), subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 _HEADS = ("new", "model", "runner", "precision", "batch", "device", "threads")
@@ -108,7 +107,7 @@ def _grid(rows: list[Row], width: int, paint: Paint) -> list[str]:
     widths = {t: max(len(t), *(len(r.cells[t]) for r in rows)) for t in rows[0].cells}
     longest = max(len("; ".join(r.notes)) for r in rows)
     beside = not width or _width(rows) + len(_GAP) + longest <= width
-    lines = [paint(_GAP.join(_placed(t, t, w) for t, w in widths.items()), _DIM)]
+    lines = [paint(_GAP.join(_placed(t, t, w) for t, w in widths.items()).rstrip(), _DIM)]
     for row in rows:
         cells = [
             _painted(title, _placed(title, text, widths[title]), row, paint)
@@ -143,7 +142,8 @@ def _note(note: str, width: int, paint: Paint) -> list[str]:
 def _painted(title: str, text: str, row: Row, paint: Paint) -> str:
     if title not in ("change", "verdict"):
         return text
-    return paint(text, _COLOURS.get(row.word, _DIM) + (_BOLD if row.material else ""))
+    shown = text.rstrip()
+    return paint(shown, _COLOURS.get(row.word, _DIM) + (_BOLD if row.material else "")) + text[len(shown) :]
 
 
 def _placed(title: str, text: str, width: int) -> str:

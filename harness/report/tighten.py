@@ -41,24 +41,37 @@ def _aimed(report: Report) -> str | None:
         return None
     halves = [a.half_width for a in missed if a.half_width is not None]
     what = _up_to(max(halves)) if halves else "too few passes for an interval"
-    until = width_text(settings.until).replace(" ", "")
     needed = [a.passes_needed for a in missed]
     most = max((n for n in needed if n is not None), default=0)
     hopeless = sum(n is None for n in needed) if halves else 0
+    what += f" (aim ±{width_text(settings.until)})"
     if hopeless:
-        few = f"; {hopeless} of them would take more than {MOST_PASSES} passes: find a quieter machine"
-        what += f" (aim ±{until.replace('%', ' %')}){few}"
-    else:
-        what += f" (aim ±{until.replace('%', ' %')})"
+        what += f"; {hopeless} of them would take more than {MOST_PASSES} passes: find a quieter machine"
     if not most:
-        return what if hopeless else None
-    # The cases that are measured on share their passes' start with each other and with their baselines.
-    seconds = 2 * sum(a.seconds_needed or 0.0 for a in missed) + _START_S * most
-    budget = str(_ROUND_S * math.ceil(max(seconds, settings.further_s or 0.0) / _ROUND_S))
-    options = ["--until", until, "--time-budget", budget]
+        return what
+    budget = str(_ROUND_S * math.ceil(max(_budget_s(report, most), settings.further_s or 0.0) / _ROUND_S))
+    options = ["--until", width_text(settings.until).replace(" ", ""), "--time-budget", budget]
     if most > settings.most_passes:
         options = ["--passes", f"{settings.passes}..{most}", *options]
-    return f"{what}: {command(report.run.command, *options)}"
+    again = command(report.run.command, *options)
+    return f"{what}; for the others: {again}" if hopeless else f"{what}: {again}"
+
+
+def _budget_s(report: Report, most: int) -> float:
+    """What all passes after the first may take, of every case and of the baselines beside it."""
+    settings = report.run.settings
+    total = _START_S * most
+    for record in report.records:
+        aim = record.aim
+        if aim is None or aim.replicate_s is None:
+            continue
+        passes = record.replicates if aim.reached else aim.passes_needed or max(most, settings.most_passes)
+        further = max(0, passes - settings.passes)
+        beside = further if record.speedup is not None else 0
+        total += (passes - 1 + beside) * aim.replicate_s
+        if settings.throughput:
+            total += 2 * (settings.windows + 2) * settings.window_s
+    return total
 
 
 def _up_to(half: float) -> str:

@@ -23,6 +23,7 @@ from harness.records.events import (
     Resumed,
     RunStarted,
     Sample,
+    ThroughputMeasured,
 )
 from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
 
@@ -75,6 +76,7 @@ class StoredRun:
     built: dict[str, Built] = field(default_factory=dict)
     references: list[ReferenceMade] = field(default_factory=list)
     memory: dict[str, MemoryMeasured] = field(default_factory=dict)
+    throughput: list[ThroughputMeasured] = field(default_factory=list)
     resumed: list[Resumed] = field(default_factory=list)
     ended: Ended | None = None
     damage: list[str] = field(default_factory=list)
@@ -87,6 +89,8 @@ class StoredRun:
             self.built[event.case] = event
         elif isinstance(event, MemoryMeasured):
             self.memory[event.case] = event
+        elif isinstance(event, ThroughputMeasured):
+            self.throughput.append(event)
         elif isinstance(event, ReferenceMade):
             self.references.append(event)
         elif isinstance(event, Resumed):

@@ -70,6 +70,11 @@ _COLUMNS = (
     "latency_ms_p99",
     "throughput",
     "throughput_unit",
+    "sustained",
+    "sustained_low",
+    "sustained_high",
+    "sustained_slowest",
+    "sustained_callers",
     "speedup",
     "speedup_low",
     "speedup_high",
@@ -101,6 +106,7 @@ _COLUMNS = (
 def _row(report: harness.Report, record: harness.Record) -> dict[str, Any]:
     case, latency, verification = record.case, record.latency_ms, record.verification
     throughput, speedup = record.throughput_per_s, record.speedup
+    sustained = record.sustained_per_s
     ready, memory = record.ready_s, record.memory_mib
     values = [
         report.run.id,
@@ -130,6 +136,11 @@ def _row(report: harness.Report, record: harness.Record) -> dict[str, Any]:
         latency and latency.p99 and latency.p99.value,
         throughput and throughput.value,
         throughput and throughput.unit,
+        sustained and sustained.value,
+        sustained and sustained.low,
+        sustained and sustained.high,
+        sustained and sustained.slowest,
+        sustained and sustained.callers,
         speedup and speedup.ratio,
         speedup and speedup.low,
         speedup and speedup.high,

@@ -96,14 +96,24 @@ def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _sustained(report: harness.Report) -> str:
+    if not any(r.sustained_per_s for r in report.records):
+        return ""
+    return (
+        "Sustained throughput was measured over windows, with as many calls under way at once as stand in "
+        "the brackets. "
+    )
+
+
 def _reading(report: harness.Report) -> str:
     boundary = report.records[0].boundary if report.records else ""
     return (
         f"How to read it: latency is that of one {_escape(boundary)}; each replicate is a fresh process, "
         "and ± is the half-width of the 95 % t-interval over replicates. Throughput is the batch over the "
-        "latency (a closed loop). The speed-up is paired pass by pass. Peak MiB is what the case adds to its "
-        "process while it runs, weights included. The error is the root mean square deviation from the same "
-        "model in eager float64, over the standard deviation of its outputs across inputs: a constant output "
+        f"latency (a closed loop). {_sustained(report)}The speed-up is paired pass by pass. Peak MiB is what "
+        "the case adds to its process while it runs, weights included. The error is the root mean square "
+        "deviation from the same model in eager float64, over the standard deviation of its outputs across "
+        "inputs: a constant output "
         "would have 1; X marks an error above the precision's limit, and such a row can never be best. Ready "
         "is the time from loading to the end of the first call, with compilers and exports (cold) and with "
         "their results at hand (warm). Bold: the fastest correct row of its group."

@@ -33,8 +33,10 @@ def columns(records: list[harness.Record]) -> list[Column]:
         Column("latency", "latency ms", latency),
         Column("interval", "±95 %", interval),
         Column("throughput", unit, throughput),
-        Column("speedup", "vs baseline", speedup),
     ]
+    if any(r.sustained_per_s for r in records):
+        found.append(Column("sustained", f"sustained {unit}", sustained))
+    found.append(Column("speedup", "vs baseline", speedup))
     memories = [r.memory_mib for r in records if r.memory_mib]
     if any(m.device_allocated_peak is not None for m in memories):
         found.append(Column("allocated", "alloc MiB", device_peak("device_allocated_peak")))
@@ -62,6 +64,12 @@ def interval(record: harness.Record) -> str:
 def throughput(record: harness.Record) -> str:
     found = record.throughput_per_s
     return numbers.significant(found.value) if found else numbers.NOTHING
+
+
+def sustained(record: harness.Record) -> str:
+    """`16 400 (2)`: the rate, and by how many callers."""
+    found = record.sustained_per_s
+    return f"{numbers.significant(found.value)} ({found.callers})" if found else numbers.NOTHING
 
 
 def speedup(record: harness.Record) -> str:
@@ -198,7 +206,7 @@ def ended(status: str) -> str:
 def noise(report: harness.Report) -> str | None:
     """How quiet the machine was; None for a run without audits."""
     found = report.run.noise
-    return None if found is None else numbers.safe(f"noise: {line(found)}")
+    return None if found is None else numbers.safe(f"the machine was {line(found)}")
 
 
 def group_title(record: harness.Record) -> str:

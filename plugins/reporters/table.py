@@ -8,7 +8,7 @@ from harness.report.select import grouped
 
 from . import rows
 
-_EXPENDABLE = ("ready", "throughput", "interval", "memory", "reserved", "note")
+_EXPENDABLE = ("ready", "throughput", "sustained", "interval", "memory", "reserved", "note")
 """Columns that a narrow terminal does without, in this order."""
 _BOLD, _GREEN, _RED, _DIM, _OFF = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 
@@ -76,6 +76,8 @@ def _legend(measured: list[harness.Record], shown: list[rows.Column]) -> str:
     parts = ["* fastest correct, which is no verdict"]
     if any(c.key == "interval" for c in shown) and any(r.replicates > 1 for r in measured):
         parts.append("±95 %: interval over processes")
+    if any(c.key == "sustained" for c in shown):
+        parts.append("sustained: over windows, (calls under way at once)")
     parts.append("error: rms deviation from float64 over the spread of the outputs, X above the limit")
     return "   ".join(parts)
 

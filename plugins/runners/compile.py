@@ -21,6 +21,7 @@ class Compile(harness.Runner):
 
     name = "compile"
     summary = "torch.compile with inductor"
+    concurrent = True
     ready_estimate_s = 6.0
 
     @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import harness
 class Eager(harness.Runner):
     name = "eager"
     summary = "PyTorch as it is, operator by operator"
+    concurrent = True
     ready_estimate_s = 0.1
 
     def load(self, work: harness.Work) -> harness.Session:

@@ -33,6 +33,7 @@ class OnnxRuntime(harness.Runner):
     name = "onnxruntime"
     summary = "ONNX Runtime on a model exported at the case's batch size"
     batch = "fixed"
+    concurrent = True
     ready_estimate_s = 3.5
 
     recipes = {"int8-dynamic": quantise_dynamic}

@@ -69,7 +69,7 @@ def blocks(text: str, language: str) -> list[str]:
 # ---- generated pages --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "reference.md", "report.schema.json"])
+@pytest.mark.parametrize("name", ["hooks.md", "reference.md", "report.schema.json", "comparison.schema.json"])
 def test_a_generated_file_is_what_would_be_generated(name: str):
     assert page(name) == generate.files()[name], "run python -m docs.generate"
 
@@ -283,13 +283,44 @@ def test_the_schema_refuses_what_is_no_report(validator: jsonschema.Draft202012V
 
 
 def test_the_schema_says_what_its_types_and_keys_are():
-    schema = json.loads(page("report.schema.json"))
-    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["title"]
-    for name, definition in schema["$defs"].items():
-        assert definition["description"], name
+    for file in ("comparison.schema.json", "report.schema.json"):
+        schema = json.loads(page(file))
+        assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+        assert schema["title"]
+        for name, definition in schema["$defs"].items():
+            assert definition["description"], name
     assert "MiB" in schema["$defs"]["Memory"]["description"]
     assert "Null where too few calls" in schema["$defs"]["Latency"]["properties"]["p90"]["description"]
+
+
+@pytest.fixture
+def comparison_validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads(page("comparison.schema.json"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_the_schema_of_a_comparison_accepts_one(comparison_validator, build):
+    comparison_validator.validate(json.loads(codec.pretty(build.full_comparison())))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["schema"], 2),
+        (["comparison", "kind"], "guessed"),
+        (["compared", 0, "latency", "word"], "faster than light"),
+        (["compared", 0, "new", "status"], "fine"),
+        (["compared", 0, "latency", "ratio"], None),
+    ],
+)
+def test_the_schema_of_a_comparison_refuses_what_is_none(comparison_validator, build, path, value):
+    data = json.loads(codec.pretty(build.full_comparison()))
+    place = data
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert not comparison_validator.is_valid(data)
 
 
 # ---- links, commands and examples -------------------------------------------------------------------

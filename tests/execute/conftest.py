@@ -12,9 +12,17 @@ import pytest
 from harness.catalogue import PluginRequest
 from harness.execute.child import Outcome
 from harness.execute.sweep import Sweep
-from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult, SampleResult
+from harness.jobs import (
+    BuildResult,
+    CaseJob,
+    MemoryResult,
+    ReferenceResult,
+    SampleResult,
+    ThroughputJob,
+    ThroughputResult,
+)
 from harness.records import codec
-from harness.records.events import Memory, Sample, Settings
+from harness.records.events import Memory, Sample, Saturated, Settings
 
 
 class Signals:
@@ -57,7 +65,8 @@ class Lab:
         )
 
     def job(self, lane: int, kind: str, job: CaseJob, timeout_s: float) -> Outcome:
-        self.jobs.append((lane, kind, job.planned.id, job.replicate))
+        case = job.case if isinstance(job, ThroughputJob) else job
+        self.jobs.append((lane, kind, case.planned.id, case.replicate))
         found = self.odd(kind, job) or Outcome(
             messages={"stage": "measure", "result": self.good(kind)}, exit_code=0
         )
@@ -72,6 +81,9 @@ class Lab:
                 0.2, 0.1, self.build.timing([[4.0] * 4]), self.build.verification(), {}, []
             ),
             "memory": MemoryResult(Memory(host_run_peak=64.0)),
+            "throughput": ThroughputResult(
+                Saturated([100.0] * 3, 1.0, 1, 2, 300, 10.0, 0.0), self.build.verification()
+            ),
         }[kind]
         return codec.decode(codec.encode(good), dict)
 

@@ -108,6 +108,19 @@ def test_compile_runs_compiled_on_cuda(tmp_path):
     assert done.returncode == 0
 
 
+def test_sustained_throughput_keeps_two_calls_in_flight(tmp_path):
+    done, report = harness_command(
+        tmp_path, "run", "-m", "mlp", "-r", "eager,compile:mode=reduce-overhead", "-b", 64, "-d", "cuda",
+        "--passes", 1, "--throughput", "--windows", 4, "--window", 0.25, "--no-memory",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for record in report["records"]:
+        found = record["sustained_per_s"]
+        assert found is not None, record["warnings"]
+        assert (found["callers"], found["windows"]) == (2, 4)
+        assert not [w for w in record["warnings"] if w.startswith("sustained")]
+
+
 def test_onnxruntime_without_cuda_says_what_to_install(tmp_path):
     import onnxruntime
 

@@ -484,3 +484,18 @@ def test_only_a_runner_with_files_to_make_has_a_build():
         "compile": False,
         "onnxruntime": True,
     }
+
+
+def test_callers_at_once_are_for_runners_that_say_so_and_models_without_state(install):
+    install(
+        "import harness\n"
+        "class State(harness.Model):\n    name = 'state'\n    summary = 's'\n"
+        "    def reset(self, module):\n        return\n"
+        "class Alone(harness.Runner):\n    name = 'alone'\n    summary = 's'\n"
+        "@harness.hookimpl\ndef harness_models():\n    yield State()\n"
+        "@harness.hookimpl\ndef harness_runners():\n    yield Alone()\n",
+        "dist-c",
+    )
+    found = plan(Matrix(model=["mlp", "state"], runner=["eager", "alone"]))
+    concurrent = {(c.case.model, c.case.runner) for c in found.cases if c.concurrent}
+    assert concurrent == {("mlp", "eager")}
