@@ -25,6 +25,8 @@ from harness.store.comparisonfile import StoredComparison
 from harness.store.folder import Folder
 
 OVERHEAD_TIMEOUT_S = 120.0
+MOST_SUSPECT = 0.25
+"""A spread that was measured beside a neighbour is the neighbour's."""
 
 
 def calibrate(
@@ -94,7 +96,7 @@ def workload_from(label: str, run: StoredComparison) -> Workload:
     """A workload's spreads from its comparison with itself.
 
     Raises:
-        NothingMeasured: it has not two whole pairs.
+        NothingMeasured: it has not two whole pairs, or the machine was too noisy.
     """
     pairs = []
     audits = []
@@ -112,4 +114,10 @@ def workload_from(label: str, run: StoredComparison) -> Workload:
         why = compared.base.reason or compared.new.reason or "it ended early"
         raise NothingMeasured(f"{label} could not be compared with itself: {why}")
     found = workload_of(label, pairs, verdict.word)
-    return replace(found, suspect=sum(bool(a.flags) for a in audits), blocks=len(audits))
+    suspect = sum(bool(a.flags) for a in audits)
+    if suspect > MOST_SUSPECT * len(audits):
+        raise NothingMeasured(
+            f"too noisy to calibrate: {suspect} of {len(audits)} blocks were suspect, and nothing is kept",
+            "`harness doctor` says what disturbs",
+        )
+    return replace(found, suspect=suspect, blocks=len(audits))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Protocol
 
+from harness.analyse.spreads import spreads
 from harness.compare import rule
 from harness.compare.arms import ArmRequest, PlannedArm, launchers, plan_arms, prepare
 from harness.compare.lockstep import Arm, LockStep
@@ -91,7 +92,7 @@ def compare_live(
             margin=request.margin,
             settings=request.one.settings,
             arms=[arm.plan for arm in arms],
-            calibration=calibration.known(),
+            calibration=spreads(calibration.load()),
             warnings=[*locks.warnings, *(f"{a.request.name}: {w}" for a in arms for w in a.case.warnings)],
         )
         run = StoredComparison(header)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from harness.analyse.spreads import spreads
 from harness.catalogue.loading import PluginRequest
 from harness.errors import HarnessError, NothingMeasured, UsageError
 from harness.execute.launch import Launcher
@@ -105,7 +106,7 @@ def start_header(request: RunRequest, plan: Plan, scenario: Scenario) -> RunStar
         settings=request.settings,
         scenario=scenario,
         plan=plan,
-        calibration=calibration.known(),
+        calibration=spreads(calibration.load()),
     )
 
 

@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import machine
-from harness.analyse.spreads import spreads
 from harness.errors import StoreError
 from harness.inventory import cache_home
 from harness.records import codec
-from harness.records.calibration import Calibration, Session, Spreads
+from harness.records.calibration import Calibration, Session
 
 SCHEMA = 1
 
@@ -59,11 +58,6 @@ def load() -> Calibration:
     except (OSError, codec.DecodeError):
         pass
     return Calibration(SCHEMA, mark, here)
-
-
-def known() -> Spreads | None:
-    """What this machine's calibration says; None if it has none."""
-    return spreads(load())
 
 
 def add(session: Session) -> tuple[Calibration, Path]:
