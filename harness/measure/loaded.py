@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.components import Inputs, Model
 from harness.jobs import CaseJob
-from harness.measure import devices, reference, seeds, state
+from harness.measure import devices, reference, seeds, state, values
 from harness.measure.leaves import tensor_leaves
 from harness.measure.verify import calls_needed, verify
 from harness.records.events import Verification
@@ -150,6 +150,7 @@ class LoadedCase:
             )
         if [_digest(inputs) for inputs in self.raw] != self._digests:
             found.append("the model changes its inputs in place: later calls saw other ones")
+        found += [said for said in self._values() if said is not None]
         size = self.work.case.batch_size
         shapes = [tuple(t.shape) for t in tensor_leaves((self.raw[0].args, self.raw[0].kwargs))]
         if shapes and not any(shape[:1] == (size,) for shape in shapes):
@@ -157,6 +158,11 @@ class LoadedCase:
                 f"no input has the batch size {size} as its first axis: throughput counts it all the same"
             )
         return found
+
+    def _values(self) -> list[str | None]:
+        """Of inputs as they were drawn, and of weights as the model builds them where a module was made."""
+        inputs = [t for raw in self.raw for t in tensor_leaves((raw.args, raw.kwargs))]
+        return [values.constant(inputs), values.subnormal("inputs", inputs), self.work.subnormal_weights]
 
 
 def _digest(inputs: Inputs) -> str:

@@ -12,7 +12,7 @@ from harness.catalogue.params import fill, text_of
 from harness.catalogue.specs import Spec
 from harness.components import Inputs, Model, Precision
 from harness.jobs import CaseJob
-from harness.measure import devices, seeds, state
+from harness.measure import devices, seeds, state, values
 from harness.runner import Runner
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class CaseWork:
         self._module: torch.nn.Module | None = None
         self._inputs: Inputs | None = None
         self.weights_digest: str | None = None
+        self.subnormal_weights: str | None = None
+        """What to say of weights that are too small for the processor."""
         self.configure()
 
     def configure(self) -> None:
@@ -69,7 +71,9 @@ class CaseWork:
         if self._module is None:
             start = time.perf_counter()
             module = self.raw_module()
-            self.weights_digest = seeds.digest([*module.parameters(), *module.buffers()])
+            weights = [*module.parameters(), *module.buffers()]
+            self.weights_digest = seeds.digest(weights)
+            self.subnormal_weights = values.subnormal("weights", weights)
             self.drawing_s += time.perf_counter() - start
             module = module.to(devices.torch_device(self.device))
             if self.case.precision not in self.runner.recipes:
