@@ -193,7 +193,8 @@ def main() -> int:
         tables=[_main_table(found), _case_table(found), _rule_table(found)],
         notes=[
             "A machine is a choice of noise: drift, spikes, processes with a speed of their own, a clock "
-            "that ticks, a neighbour; `benchmarks/simulate.py` has each. Calls jitter by 2 %, before the coarse clock by 0.2 %.",
+            "that ticks, a neighbour; `benchmarks/simulate.py` has each. Calls jitter by 2 %, "
+            "before the coarse clock by 0.2 %.",
             "*Material*: called different by more than the margin of 1 %. That needs an imprecise interval "
             "that is wrong, so it happens where processes differ most.",
             "*3 % found*: share of sessions with a true difference of 3 % in which it is called different. "

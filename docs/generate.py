@@ -283,7 +283,7 @@ def _schema(
     """The JSON Schema of a public type, with the words of the dataclasses as descriptions."""
     (top,), definitions = msgspec.json.schema_components((cls,), ref_template="#/$defs/{name}")
     texts: dict[str, ClassText] = {}
-    for module in ("case", "events", "noise", "report", "comparison"):
+    for module in ("calibration", "case", "events", "noise", "report", "comparison"):
         texts |= class_texts(importlib.import_module(f"harness.records.{module}"))
     for title, definition in definitions.items():
         text = texts[title]

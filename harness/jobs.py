@@ -56,6 +56,11 @@ class InventoryJob:
 
 
 @dataclass(frozen=True)
+class OverheadJob:
+    """Measure what a call of nothing reads."""
+
+
+@dataclass(frozen=True)
 class CaseJob:
     """Do something with one case: make its reference, its files, a sample, or measure its memory."""
 
@@ -134,6 +139,7 @@ class ArmJob:
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
+    "overhead": OverheadJob,
     "reference": CaseJob,
     "build": CaseJob,
     "sample": CaseJob,
@@ -146,7 +152,17 @@ JOBS: dict[str, type] = {
     "throughput": ThroughputJob,
     "arm": ArmJob,
 }
-Job = PlanJob | InventoryJob | CaseJob | CheckJob | ExportJob | ProfileJob | ThroughputJob | ArmJob
+Job = (
+    PlanJob
+    | InventoryJob
+    | OverheadJob
+    | CaseJob
+    | CheckJob
+    | ExportJob
+    | ProfileJob
+    | ThroughputJob
+    | ArmJob
+)
 
 
 def encode_job(kind: str, job: Job) -> bytes:
@@ -186,6 +202,14 @@ class SampleResult:
     warnings: list[str]
     spoiled: str | None = None
     """Why the timing does not count, e.g. a recompilation while it ran."""
+
+
+@dataclass(frozen=True)
+class OverheadResult:
+    """Nanoseconds of a call of nothing: alone, and in inference mode."""
+
+    call_ns: float
+    context_ns: float
 
 
 @dataclass(frozen=True)

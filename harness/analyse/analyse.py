@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.analyse import noise, replicate
 from harness.analyse.aim import aim_of
+from harness.analyse.spreads import nearest
 from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
@@ -69,6 +70,7 @@ def run_info(run: StoredRun) -> RunInfo:
         plugins=header.plan.plugins,
         warnings=header.plan.warnings,
         damage=run.damage,
+        calibration=header.calibration,
         reason=ended.reason if ended else None,
         noise=noise.summary(_audits(run.samples)),
     )
@@ -149,7 +151,10 @@ class _Analysed:
         calls = sorted(ms for v in several for ms in v.calls)
         # The spread of single calls is not in the times of many together.
         single = all(v.together == 1 for v in several)
-        return latency_of([v.value for v in several], calls, percentiles=single)
+        values = [v.value for v in several]
+        known = self.run.header.calibration
+        usual = nearest(known.process_sd, statistics.fmean(values)) if known else None
+        return latency_of(values, calls, percentiles=single, least_sd=usual or 0.0)
 
     def device_time(self) -> Latency | None:
         several = [v.device for v in self.timed.values() if v.device is not None]
@@ -184,7 +189,9 @@ class _Analysed:
         if not shared:
             return None
         ratios = [baseline.values[n] / self.values[n] for n in shared]
-        ratio, low, high = log_interval(ratios)
+        known = self.run.header.calibration
+        usual = nearest(known.pair_sd, statistics.fmean(self.values.values())) if known else None
+        ratio, low, high = log_interval(ratios, least_sd=usual or 0.0)
         return Speedup(baseline.planned.id, ratio, low, high)
 
     def record(self, everyone: dict[str, _Analysed]) -> Record:
@@ -259,9 +266,9 @@ class _Analysed:
         return list(found)
 
 
-def latency_of(values: list[float], calls: list[float], percentiles: bool) -> Latency:
+def latency_of(values: list[float], calls: list[float], percentiles: bool, least_sd: float = 0.0) -> Latency:
     """From the values of replicates, and the sorted times of single calls (or blocks)."""
-    centre, low, high = log_interval(values)
+    centre, low, high = log_interval(values, least_sd=least_sd)
     return Latency(
         median=centre,
         low=low,

@@ -97,10 +97,20 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
     return value
 
 
-def log_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float | None, float | None]:
+FEW = 10
+"""From so many values on their own spread is known well enough."""
+
+
+def log_interval(
+    values: Sequence[float], level: float = LEVEL, least_sd: float = 0.0
+) -> tuple[float, float | None, float | None]:
     """(centre, low, high) of positive values: geometric mean and t-interval on the log scale.
 
     One value has no interval: low and high are None.
+
+    Args:
+        least_sd: standard deviation of the logarithms that is known from elsewhere. A few values may lie
+            close together by luck: fewer than `FEW` get an interval no narrower than this one gives.
     """
     logs = [math.log(v) for v in values]
     centre = math.fsum(logs) / len(logs)
@@ -108,6 +118,9 @@ def log_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, 
         return math.exp(centre), None, None
     spread = statistics.stdev(logs) / math.sqrt(len(logs))
     half = t_quantile(0.5 + level / 2, len(logs) - 1) * spread
+    if len(logs) < FEW:
+        usual = statistics.NormalDist().inv_cdf(0.5 + level / 2) * least_sd / math.sqrt(len(logs))
+        half = max(half, usual)
     return math.exp(centre), math.exp(centre - half), math.exp(centre + half)
 
 

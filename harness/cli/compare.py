@@ -134,7 +134,10 @@ def _stored(ctx: click.Context, given: dict[str, Any]) -> ComparisonReport:
     kind = comparison.INDICATIVE
     if given["remeasure"]:
         base, kind = _again(ctx, given, folder, base, new), comparison.REMEASURED
-    return compare(base, new, _info(kind, base, new, given["margin"]), force=given["force"])
+    info = _info(kind, base, new, given["margin"])
+    known = [r.run.calibration for r in (new, base) if r.run.calibration is not None]
+    session_sd = next((c.session_sd for c in known if c.session_sd is not None), None)
+    return compare(base, new, info, session_sd=session_sd, force=given["force"])
 
 
 def _again(ctx: click.Context, given: dict[str, Any], folder: Folder, base: Report, new: Report) -> Report:

@@ -141,7 +141,7 @@ def live(ctx: click.Context, given: dict[str, Any]) -> tuple[ComparisonReport, E
     with (
         options.locks(given, tuple(named) or None) as locks,
         Interrupts() as interrupts,
-        _Progress(request.mode.most) as progress,
+        Progress(request.mode.most) as progress,
     ):
         try:
             run = compare_live(request, folder, interrupts, progress, locks)
@@ -233,14 +233,14 @@ def _interpreter(text: str | None, option: str) -> str:
 # ---- progress ---------------------------------------------------------------------------------------
 
 
-class _Progress:
+class Progress:
     """What is going on, on stderr: one line that changes on a terminal, some lines elsewhere."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._live = sys.stderr.isatty()
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,6 +16,13 @@ from harness.errors import ExitCode, HarnessError, PluginError
 
 
 @click.command("doctor", short_help="Say what this machine is, and what would disturb a measurement on it.")
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="First compare models with themselves, for about two minutes: how much processes differ here is "
+    "kept, and used by intervals and verdicts.",
+)
+@options.lock
 @options.results
 @options.text_or_json
 @options.plugins
@@ -23,10 +30,11 @@ from harness.errors import ExitCode, HarnessError, PluginError
 def command(ctx: click.Context, /, **given: Any) -> int:
     """Say what this machine is, which components work here, and what would disturb a measurement: other
     processes, a hypervisor, limits, settings of the processor. With what to do about each. Watches for
-    about a second, with one thread busy. Changes nothing.
+    about a second, with one thread busy. Changes nothing, but with --calibrate keeps what it measured.
 
     \b
     harness doctor
+    harness doctor --calibrate
     harness doctor --format json
     """
     from harness.cli.show import write
@@ -38,6 +46,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
     if given["output"] is not None:
         check_output(Path(given["output"]))
+    if given["calibrate"]:
+        _calibrate(ctx, given)
     found, trouble = _stock(options.plugin_texts(ctx, given["plugin"]))
     report = examine(found, results_folder(given["results"]), trouble)
     on_terminal = given["output"] is None and sys.stdout.isatty()
@@ -48,6 +58,49 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         text = shown.text(report, width, colour=on_terminal and not os.environ.get("NO_COLOR"))
     write(text, given["output"], colour=on_terminal)
     return ExitCode.NOTHING if any(c.state == FAULT for c in report.checks) else ExitCode.FINE
+
+
+def _calibrate(ctx: click.Context, given: dict[str, Any]) -> None:
+    """One session of calibration, kept for this machine.
+
+    Raises:
+        NothingMeasured: a model cannot be compared with itself here.
+    """
+    import signal
+
+    from harness import registry
+    from harness.catalogue.loading import PluginRequest
+    from harness.cli.compare_live import Progress
+    from harness.cli.show import message
+    from harness.compare import rule
+    from harness.compare.calibrate import calibrate
+    from harness.errors import Terminated
+    from harness.execute.signals import Interrupted, Interrupts
+    from harness.jobs import Matrix
+    from harness.store import calibration
+    from harness.store.folder import Folder, results_folder
+
+    known = registry.defaults()["calibrate"]
+    workloads = [
+        Matrix(model=[model], batch_size=[batch], device=["cpu"])
+        for model, batch in zip(known["model"], known["batch_size"], strict=True)
+    ]
+    plugins = PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"]))
+    folder = Folder(results_folder(given["results"]))
+    with (
+        options.locks(given, ("cpu",)) as locks,
+        Interrupts() as interrupts,
+        Progress(rule.QUICK.most) as progress,
+    ):
+        try:
+            seed = int.from_bytes(os.urandom(3), "big")
+            session = calibrate(workloads, plugins, seed, folder, interrupts, progress, locks)
+        except Interrupted:
+            if interrupts.received == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise Terminated("ended by a signal") from None
+    _, path = calibration.add(session)
+    message(f"kept: {path}")
 
 
 def _stock(texts: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import Protocol
 
+from harness.analyse.spreads import spreads
 from harness.compare import rule
 from harness.compare.arms import ArmRequest, PlannedArm, launchers, plan_arms, prepare
 from harness.compare.lockstep import Arm, LockStep
@@ -27,6 +28,7 @@ from harness.jobs import CaseJob
 from harness.records.comparison import SCHEMA
 from harness.records.events import Ended
 from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
+from harness.store import calibration
 from harness.store.comparisonfile import StoredComparison
 from harness.store.folder import Folder, new_run_id
 from harness.store.runfile import EventWriter
@@ -90,6 +92,7 @@ def compare_live(
             margin=request.margin,
             settings=request.one.settings,
             arms=[arm.plan for arm in arms],
+            calibration=spreads(calibration.load()),
             warnings=[*locks.warnings, *(f"{a.request.name}: {w}" for a in arms for w in a.case.warnings)],
         )
         run = StoredComparison(header)

@@ -25,6 +25,10 @@ from harness.records.pairs import ArmEnd, ArmPlan, PairBlock, PairMeasured
 from harness.records.report import Latency
 from harness.store.comparisonfile import StoredComparison
 
+UNCALIBRATED = (
+    "uncalibrated: ten pairs alone say how much processes differ here; `harness doctor --calibrate` "
+    "finds out what is usual"
+)
 LATENCY, DEVICE = "latency", "device"
 
 
@@ -98,6 +102,8 @@ class _Report:
         audits = [b.noise for p in self.whole for b in p.blocks if b.noise is not None]
         found = noise.summary(audits)
         warnings = [*header.warnings, *self.run.damage]
+        if header.mode == rule.QUICK.name and header.calibration is None:
+            warnings.append(UNCALIBRATED)
         if ended is not None and ended.reason:
             warnings.append(ended.reason)
         return ComparisonInfo(
@@ -115,6 +121,7 @@ class _Report:
             target=self.mode.target,
             warnings=warnings,
             noise=noise.line(found) if found else None,
+            calibration=header.calibration,
         )
 
     # -- verdicts ---------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Mode:
 
     @property
     def most_repeated(self) -> int:
-        """So many disturbed pairs are measured again at most; one more and it gives up."""
+        """So many disturbed pairs are measured again at most; with one more all of them count."""
         return math.floor(NOISY_SHARE * self.most)
 
 
@@ -124,7 +124,7 @@ class Collected:
     values: list[list[float]]
     """Of each new arm, one value for each pair kept."""
     disturbed: list[list[float]]
-    """Of each new arm, the values of the pairs left out: some arm had a suspect block in every round."""
+    """Of each new arm, the values of the pairs in which some arm had a suspect block in every round."""
     complete: bool = True
     """Whether it ended by its rule; False if it was told to stop."""
 
@@ -135,19 +135,27 @@ class Collected:
 
     @property
     def noisy(self) -> str | None:
-        """Why the pairs prove nothing, if so many were disturbed; None on a quiet machine."""
+        """What to say of the machine, if so many were disturbed; None on a quiet one."""
         left_out = len(self.disturbed[0])
         if left_out <= NOISY_SHARE * self.pairs:
             return None
-        return f"the machine is too noisy: {left_out} of {left_out + self.pairs} pairs were disturbed"
+        return f"the machine is noisy: {left_out} of {left_out + self.pairs} pairs were disturbed"
+
+    @property
+    def counted(self) -> list[list[float]]:
+        """The values that the verdict rests on: of the undisturbed pairs, or on a noisy machine of all."""
+        if not self.noisy:
+            return self.values
+        return [[*v, *d] for v, d in zip(self.values, self.disturbed, strict=True)]
 
 
 def collect(
     mode: Mode, arms: int, measure: Callable[[], Sequence[Block] | None], level: float = LEVEL
 ) -> Collected:
-    """Measures pairs until there are enough, too many are disturbed, or `measure` returns None.
+    """Measures pairs until there are enough, or `measure` returns None.
 
-    A disturbed pair is measured again. It is kept apart and never lost.
+    A disturbed pair is measured again, and kept apart. On a machine on which too many are disturbed that
+    leads nowhere: there all pairs count.
 
     Args:
         mode: how many pairs, and how precise.
@@ -160,7 +168,7 @@ def collect(
     """
     kept: list[list[float]] = [[] for _ in range(arms - 1)]
     disturbed: list[list[float]] = [[] for _ in range(arms - 1)]
-    while not enough(mode, kept, level) and len(disturbed[0]) <= mode.most_repeated:
+    while not _done(Collected(mode, kept, disturbed), level):
         blocks = measure()
         if blocks is None:
             return Collected(mode, kept, disturbed, complete=False)
@@ -175,14 +183,19 @@ def collect(
     return Collected(mode, kept, disturbed)
 
 
+def _done(so_far: Collected, level: float) -> bool:
+    if len(so_far.disturbed[0]) <= so_far.mode.most_repeated:
+        return enough(so_far.mode, so_far.values, level)
+    return enough(so_far.mode, so_far.counted, level) or len(so_far.counted[0]) >= so_far.mode.most
+
+
 def judged(collected: Collected, level: float = LEVEL, margin: float = MARGIN) -> list[Verdict]:
-    """The verdict on each new arm. Too noisy: inconclusive, with the figures of all pairs.
+    """The verdict on each new arm. On a noisy machine it rests on all pairs, and says so; there only a
+    material difference is called one, and nothing equivalent.
 
     Raises:
         ValueError: there is not one pair.
     """
-    noisy, values = collected.noisy, collected.values
-    if noisy:
-        values = [[*v, *d] for v, d in zip(values, collected.disturbed, strict=True)]
+    values = collected.counted
     freedom = collected.mode.freedom(len(values[0]))
-    return verdicts(values, level, margin, freedom=freedom, noisy=noisy)
+    return verdicts(values, level, margin, freedom=freedom, noisy=collected.noisy)

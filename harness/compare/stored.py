@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.analyse import noise
 from harness.compare import differences
 from harness.compare.indicative import Values, verdicts
 from harness.errors import NothingMeasured, UsageError
@@ -138,11 +139,17 @@ def compare(
     warnings += [UNCALIBRATED] if session_sd is None else []
     return ComparisonReport(
         schema=SCHEMA,
-        comparison=replace(info, warnings=list(dict.fromkeys(warnings))),
+        comparison=replace(info, warnings=list(dict.fromkeys(warnings)), noise=_noise(base, new)),
         environment=new.environment,
         compared=judged,
         unmatched=unmatched,
     )
+
+
+def _noise(base: Report, new: Report) -> str | None:
+    """How quiet the machine was each time, where blocks were audited."""
+    sides = (("base", base.run.noise), ("new", new.run.noise))
+    return "; ".join(f"{name} {noise.line(found)}" for name, found in sides if found) or None
 
 
 def _warnings(base: Report, new: Report, pairs: Sequence[Pair]) -> list[str]:

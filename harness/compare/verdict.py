@@ -42,7 +42,9 @@ def verdict(
         margin: what is too little to matter, as a share: 0.01 reaches from 1 / 1.01 to 1.01.
         freedom: degrees of freedom of t, `len(values) - 1` if None. Where the number of pairs followed
             from their spread, one less than at the first look (`harness.compare.rule`).
-        noisy: why the pairs prove nothing, if they do not: the verdict is inconclusive with this reason.
+        noisy: what to say of a machine that was too noisy. A material difference is called one all the
+            same, since noise makes the interval wide and never narrow; anything else is inconclusive. The
+            verdict has this reason.
 
     Raises:
         ValueError: no values, or one that is not finite.
@@ -57,7 +59,9 @@ def verdict(
     found = judge(mean, error, freedom or pairs - 1, pairs, level, margin)
     if not noisy:
         return found
-    return replace(found, word=INCONCLUSIVE, material=False, needed=None, reason=noisy)
+    if found.material:
+        return replace(found, reason=noisy)
+    return replace(found, word=INCONCLUSIVE, needed=None, reason=noisy)
 
 
 def verdicts(

@@ -11,6 +11,7 @@ from harness.doctor import checks, facts, live, watched
 from harness.execute.lock import holders
 from harness.measure import nvidia
 from harness.records.doctor import FAULT, SCHEMA, Check, DoctorReport, Part
+from harness.store import calibration
 
 PROC, SYSFS = Path("/proc"), Path("/sys")
 
@@ -59,6 +60,7 @@ def examine(inventory: dict[str, Any], results: Path, trouble: str | None = None
         live=seen,
         checks=[check for check in maybe if check is not None],
         problems=list(inventory["problems"]),
+        calibration=known if (known := calibration.load()).sessions else None,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from harness.analyse.spreads import spreads
 from harness.catalogue.loading import PluginRequest
 from harness.errors import HarnessError, NothingMeasured, UsageError
 from harness.execute.launch import Launcher
@@ -22,6 +23,7 @@ from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
+from harness.store import calibration
 from harness.store.folder import Folder, new_run_id
 from harness.store.runfile import EventWriter, StoredRun
 
@@ -104,6 +106,7 @@ def start_header(request: RunRequest, plan: Plan, scenario: Scenario) -> RunStar
         settings=request.settings,
         scenario=scenario,
         plan=plan,
+        calibration=spreads(calibration.load()),
     )
 
 

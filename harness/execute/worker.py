@@ -19,6 +19,7 @@ from harness.jobs import (
     Channel,
     Failure,
     InventoryJob,
+    OverheadJob,
     PlanJob,
     decode_job,
 )
@@ -73,6 +74,11 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
         from harness.plan.inventory import take_inventory
 
         channel.send("result", take_inventory(job.plugins))
+        return
+    if isinstance(job, OverheadJob):
+        from harness.measure import overhead
+
+        overhead.take(channel)
         return
     from harness.measure.prepare import CaseWork
 

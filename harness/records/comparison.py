@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.calibration import Spreads
 from harness.records.case import Case, Environment, Provider
 from harness.records.events import Verification
 from harness.records.report import Latency
@@ -115,6 +116,8 @@ class ComparisonInfo:
     warnings: list[str] = field(default_factory=list)
     noise: str | None = None
     """One line: how quiet the machine was."""
+    calibration: Spreads | None = None
+    """How much processes and sessions are known to differ on this machine; null if it was not calibrated."""
 
 
 @dataclass(frozen=True)

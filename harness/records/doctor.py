@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.records.calibration import Calibration
 from harness.records.case import Environment
 from harness.records.noise import NoiseSummary
 
@@ -89,3 +90,5 @@ class DoctorReport:
     checks: list[Check]
     problems: list[str] = field(default_factory=list)
     """Plugins that cannot be loaded."""
+    calibration: Calibration | None = None
+    """What was measured of this machine's own spread; null if nothing was."""

@@ -25,6 +25,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.calibration import Spreads
 from harness.records.case import Plan, Scenario
 from harness.records.noise import BlockNoise
 
@@ -127,6 +128,8 @@ class RunStarted:
     plan: Plan
     order: list[str] = field(default_factory=list)
     """The axes that were asked for, for display only."""
+    calibration: Spreads | None = None
+    """What was known of this machine's own spread."""
 
 
 @dataclass(frozen=True)

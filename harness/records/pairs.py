@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.calibration import Spreads
 from harness.records.case import Environment, PlannedCase, PluginInfo
 from harness.records.events import OK, Settings, Verification, check_status
 from harness.records.noise import BlockNoise
@@ -45,6 +46,8 @@ class ComparisonStarted:
     arms: list[ArmPlan]
     """The base first."""
     warnings: list[str] = field(default_factory=list)
+    calibration: Spreads | None = None
+    """What was known of this machine's own spread."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.calibration import Spreads
 from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.events import Memory, Settings, Verification, check_status
 from harness.records.noise import NoiseSummary
@@ -38,6 +39,8 @@ class RunInfo:
     """Lines of the run file that could not be read, by number."""
     reason: str | None = None
     """Why it ended, in one sentence, if there is something to say."""
+    calibration: Spreads | None = None
+    """How much processes and sessions were known to differ on this machine; null if it was not calibrated."""
     noise: NoiseSummary | None = None
     """How quiet the machine was in the timed blocks; null where they were not audited."""
 

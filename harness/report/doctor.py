@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
+from harness.analyse.spreads import spreads
+from harness.records.calibration import Calibration
 from harness.records.doctor import FAULT, NOTE, OK, WARNING, DoctorReport
-from harness.report.numbers import safe
+from harness.report.numbers import safe, significant
 
 _COLOURS = {OK: "\x1b[32m", NOTE: "\x1b[36m", WARNING: "\x1b[33m", FAULT: "\x1b[31m"}
 _OFF = "\x1b[0m"
@@ -18,6 +20,7 @@ def text(report: DoctorReport, width: int = 110, colour: bool = False) -> str:
     """Three parts: this machine, what is usable, what would disturb a measurement."""
     lines = ["this machine", *_machine(report, width), ""]
     lines += ["components", *_components(report, width), ""]
+    lines += ["its own spread", *_calibration(report.calibration, width), ""]
     lines += [f"what would disturb a measurement (watched for {report.live.seconds:.0f} s)"]
 
     def paint(state: str) -> str:
@@ -37,7 +40,7 @@ def _rows(rows: list[tuple[str, str]], width: int) -> list[str]:
     """`  name        text`, wrapped."""
     found = []
     for name, words in rows:
-        first = f"  {name:14}"
+        first = f"  {name:18}"
         lines = _wrapped(words, width - len(first))
         found += [first + lines[0], *(" " * len(first) + line for line in lines[1:])]
     return found
@@ -78,6 +81,34 @@ def _components(report: DoctorReport, width: int) -> list[str]:
         elif part.remark:
             rows.append(("note", f"{part.kind} {part.name}: {part.remark}"))
     rows += [("problem", problem) for problem in report.problems]
+    return _rows(rows, width)
+
+
+def _calibration(found: Calibration | None, width: int) -> list[str]:
+    """How much processes and sessions differ where nothing was changed."""
+    known = spreads(found) if found is not None else None
+    if found is None or known is None:
+        text_ = "not measured: `harness doctor --calibrate` compares models with themselves, for two minutes"
+        return _rows([("calibration", text_)], width)
+    latest = found.sessions[-1]
+    rows = [
+        (
+            f"{significant(float(ms))} ms a call",
+            f"processes differ by {100 * sd:.2g} % (standard deviation), two timed in turns by "
+            f"{100 * known.pair_sd[ms]:.2g} %",
+        )
+        for ms, sd in known.process_sd.items()
+    ]
+    among = "known from the third session on"
+    if known.session_sd is not None:
+        among = f"they differ by {100 * known.session_sd:.2g} %"
+    rows += [
+        ("sessions", f"{known.sessions}, the latest at {known.latest}; {among}"),
+        (
+            "a call of nothing",
+            f"reads {latest.overhead_ns:.0f} ns, and {latest.context_ns:.0f} ns in torch's inference mode",
+        ),
+    ]
     return _rows(rows, width)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -13,6 +14,7 @@ from harness.errors import NothingMeasured, UsageError
 from harness.records import codec
 from harness.records.case import Provider
 from harness.records.comparison import EQUIVALENT, INCONCLUSIVE, SLOWER, ComparisonReport
+from harness.records.noise import NoiseSummary
 
 
 @pytest.fixture
@@ -249,6 +251,18 @@ def test_an_unfinished_run_is_compared_and_said_to_be_one(run, info):
     base = run("a", {"one": (EAGER, BASE)}, changes={"status": "out_of_time"})
     found = compare(base, run("b", {"one": (EAGER, BASE)}), info)
     assert "base a is out of time, not finished" in found.comparison.warnings
+
+
+def test_how_quiet_the_machine_was_each_time_is_said(run, info):
+    quiet, noisy = NoiseSummary(15, 0), NoiseSummary(15, 9, {"steal": 9})
+    base = run("a", {"one": (EAGER, BASE)}, changes={"noise": quiet})
+    found = compare(base, run("b", {"one": (EAGER, BASE)}, changes={"noise": noisy}), info)
+    assert re.fullmatch(r"base quiet.*; new .*9 of 15 blocks suspect.*", found.comparison.noise)
+    neither = run("a", {"one": (EAGER, BASE)}, changes={"noise": None})
+    assert (
+        compare(neither, run("b", {"one": (EAGER, BASE)}, changes={"noise": None}), info).comparison.noise
+        is None
+    )
 
 
 def test_a_comparison_survives_json(run, info):

@@ -114,8 +114,8 @@ def test_there_is_no_verdict_without_finite_values(values):
         verdict(values)
 
 
-def test_disturbed_pairs_leave_no_verdict_but_keep_the_figures():
-    found = verdict(around(0.05, 0.01), noisy="a neighbour")
+def test_disturbed_pairs_leave_no_fine_verdict_but_keep_the_figures():
+    found = verdict(around(0.005, 0.001), noisy="a neighbour")
     assert (found.word, found.material, found.needed, found.reason) == (
         INCONCLUSIVE,
         False,
