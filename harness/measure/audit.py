@@ -34,8 +34,11 @@ MOST_RUN_DELAY = 0.02
 """Of wall time, summed over threads. Waking costs some: two busy threads on quiet cores read 0.0006 to
 0.002; with another busy process on two cores 0.5 and more.
 """
-CANARY_OFF = 0.05
-"""Of the usual time, slower or faster. Its own spread on a shared virtual machine is 2 %."""
+CANARY_OFF = 0.1
+"""Of the usual time, slower or faster. On a quiet virtual machine it moves in steps of 3 %, and the first
+runs of a process are 6 % slower: 5 % found a third of the first blocks suspect. A core that is shared or
+a clock that is throttled costs 20 % and more.
+"""
 CLOCK_OFF = 0.03
 """Of the usual clock. An accelerator under a power cap moves by more, and its times with it."""
 

@@ -35,7 +35,8 @@ class Canary:
     """Times the work, and holds each time against what it usually takes in this process.
 
     Args:
-        usual_s: what a part takes on this machine when nothing disturbs, if that is known.
+        usual_s: what a part takes in this process when nothing disturbs, if that is known. Another process
+            is no guide: the same loop takes up to 40 % longer in one than in the next.
         clock: nanoseconds.
     """
 

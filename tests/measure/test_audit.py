@@ -150,8 +150,8 @@ def test_a_quiet_block_has_no_flag():
         ({"steal": 0.05}, "steal"),
         ({"run_delay": 0.03}, "run delay"),
         ({"throttled_s": 0.001}, "throttled"),
-        ({"canary": 1.06}, "canary"),
-        ({"canary": 0.94}, "canary"),
+        ({"canary": 1.11}, "canary"),
+        ({"canary": 0.89}, "canary"),
         ({"clock_mhz": 1900.0}, "clock"),
         ({"throttle": ["hw thermal"]}, "throttle: hw thermal"),
     ],
@@ -193,7 +193,7 @@ def test_a_time_known_from_elsewhere_is_what_is_usual():
 
 
 def test_a_processor_that_slows_down_is_found_by_the_canary():
-    slow = [0, 1000] * PARTS * (audit.BEGINNING + 1) + [0, 1100] * PARTS
+    slow = [0, 1000] * PARTS * (audit.BEGINNING + 1) + [0, 1150] * PARTS
     readings = iter([Reading(0.0, 0.0), Reading(0.1, 0.1), Reading(0.2, 0.2), Reading(0.3, 0.3)])
     one = Audit(Sources(), Canary(clock=Ticking(*slow)), read=lambda _: next(readings))
     found = []
