@@ -1,4 +1,4 @@
-"""A live comparison for benchmarks that need more than its verdict: sides and rules of their own, raw pairs."""
+"""A live comparison for benchmarks that need more than its verdict: rules of their own, raw pairs."""
 
 from __future__ import annotations
 
