@@ -37,6 +37,10 @@ bench: $(VENV)/.installed          ## the harness beside its peers; takes about 
 	$(BIN)/python -m benchmarks.seed_suite
 	$(BIN)/python -m benchmarks.serve_overhead
 	$(BIN)/python -m benchmarks.profile_agreement
+	$(BIN)/python -m benchmarks.time_base
+	$(BIN)/python -m benchmarks.memory_truth
+	$(BIN)/python -m benchmarks.frozen_neighbour
+	$(BIN)/python -m benchmarks.compare_cost
 	$(BIN)/python -m benchmarks.virtual
 	$(BIN)/python -m benchmarks.head_to_head
 

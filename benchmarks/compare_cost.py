@@ -115,7 +115,7 @@ def main() -> int:
             f"By hand: {count} processes, each 2 s of the one and 2 s of the other with blocked_autorange, "
             "on all cores. Its true precision is 1.96 times the root mean square of the log-ratios over "
             "processes. The tool itself tells none.",
-            f"The second row is what the same precision costs in pairs. A pair takes {each_s:.2f} s, with its "
+            f"The second row: what the same precision costs in pairs. A pair takes {each_s:.2f} s, with its "
             f"share of everything else {per_pair_s:.2f} s. Standard deviation of a pair: {sd:.2%}.",
             "Planning, the reference and the trial are in the seconds of the last row.",
         ],
