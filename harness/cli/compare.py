@@ -44,6 +44,11 @@ _LIVE_ONLY = compare_live.PARAMETERS
     help="Compare two stored runs: ids, `latest`, or files (.jsonl or .json).",
 )
 @click.option(
+    "--show",
+    metavar="ID|FILE",
+    help="Show a live comparison again, also one that was cut short: its id, `latest`, or its .jsonl file.",
+)
+@click.option(
     "--remeasure", is_flag=True, help="Measure the cases of BASE again, here and now, and compare with that."
 )
 @click.option(
@@ -81,6 +86,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness compare -m mlp -b 64 --base runner=eager --new runner=compile
     harness compare -m net:model --base-plugin old/net.py --new-plugin new/net.py --fail-on material
     harness compare --base-python venv1/bin/python --new-python venv2/bin/python
+    harness compare --show latest
     harness compare --runs baseline.json latest
     harness compare --runs 20261122-174126-0c1f latest -m mlp --fail-on material
     harness compare --runs baseline.json latest --format markdown --output comparison.md
@@ -88,9 +94,13 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     gates = _gates(given["fail_on"])
     if given["output"] is not None:
         check_output(Path(given["output"]))
-    stored = given["runs"] is not None
+    stored = given["runs"] is not None or given["show"] is not None
+    if given["runs"] is not None and given["show"] is not None:
+        raise UsageError("--runs and --show are two things", "give one of them")
     _check_mode(ctx, stored)
-    if stored:
+    if given["show"] is not None:
+        report, ended = _again_shown(given), None
+    elif stored:
         report, ended = _stored(ctx, given), None
     else:
         report, ended = compare_live.live(ctx, given)
@@ -119,9 +129,18 @@ def _check_mode(ctx: click.Context, stored: bool) -> None:
         if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(
-                f"{option} {'measures, and --runs takes what is stored' if stored else 'needs --runs'}",
+                f"{option} {'measures, and this shows what is stored' if stored else 'needs --runs'}",
                 "compare stored runs with --runs BASE NEW",
             )
+
+
+def _again_shown(given: dict[str, Any]) -> ComparisonReport:
+    """A live comparison from its file: every figure is made anew from the raw times."""
+    from harness.compare.paired import report_of
+    from harness.store import comparisonfile
+
+    folder = Folder(results_folder(given["results"]))
+    return report_of(comparisonfile.read(folder.find_comparison(given["show"])))
 
 
 # ---- stored runs ------------------------------------------------------------------------------------

@@ -57,10 +57,7 @@ class Folder:
 
     def ids(self) -> list[str]:
         """Ids of the runs here, the oldest first."""
-        if not self.benchmarks.is_dir():
-            return []
-        files = (p for p in self.benchmarks.glob("*" + runfile.SUFFIX) if p.is_file())
-        return sorted(p.name[: -len(runfile.SUFFIX)] for p in files)
+        return _ids(self.benchmarks)
 
     def find(self, text: str) -> Path:
         """The file that a run id, the end or start of one, `latest` or a path stands for.
@@ -68,34 +65,53 @@ class Folder:
         Raises:
             StoreError: there is none, or several.
         """
-        path = Path(text)
-        if not text.strip():
-            raise StoreError("the name of a run is empty", "give a run id, `latest` or a file")
-        if path.is_dir():
-            raise StoreError(
-                f"{text} is a folder and no run", "say where the runs are with --results DIR, and name a run"
-            )
-        if path.suffix in (runfile.SUFFIX, ".json") or os.sep in text:
-            if not path.is_file():
-                raise StoreError(f"there is no file {text}")
-            return path
-        ids = self.ids()
-        if not ids:
-            raise StoreError(
-                f"there is no run under {self.benchmarks}",
-                "make one with `harness run`, or say where they are with --results DIR",
-            )
-        if text == LATEST:
-            return self.run_path(ids[-1])
-        found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
-        if len(found) > 1:
-            raise StoreError(f"{text!r} could be {', '.join(found[:5])}")
-        if not found:
-            raise StoreError(
-                f"there is no run {text!r} under {self.benchmarks}{suggestion(text, ids)}",
-                "`harness report --list` shows the runs here",
-            )
-        return self.run_path(found[0])
+        hints = ("make one with `harness run`", "`harness report --list` shows the runs here")
+        return _find(text, "run", self.benchmarks, hints)
+
+    def find_comparison(self, text: str) -> Path:
+        """The file that the id of a live comparison, `latest` or a path stands for.
+
+        Raises:
+            StoreError: there is none, or several.
+        """
+        hints = ("make one with `harness compare`", f"they are files in {self.comparisons}")
+        return _find(text, "comparison", self.comparisons, hints)
+
+
+def _ids(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    files = (p for p in folder.glob("*" + runfile.SUFFIX) if p.is_file())
+    return sorted(p.name[: -len(runfile.SUFFIX)] for p in files)
+
+
+def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
+    """What a name on the command line stands for; hints for an empty folder and for an unknown name."""
+    path = Path(text)
+    if not text.strip():
+        raise StoreError(f"the name of a {what} is empty", f"give a {what} id, `latest` or a file")
+    if path.is_dir():
+        raise StoreError(
+            f"{text} is a folder and no {what}",
+            f"say where the {what}s are with --results DIR, and name a {what}",
+        )
+    if path.suffix in (runfile.SUFFIX, ".json") or os.sep in text:
+        if not path.is_file():
+            raise StoreError(f"there is no file {text}")
+        return path
+    ids = _ids(folder)
+    if not ids:
+        raise StoreError(
+            f"there is no {what} under {folder}", f"{hints[0]}, or say where they are with --results DIR"
+        )
+    found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
+    if text == LATEST:
+        found = ids[-1:]
+    if len(found) > 1:
+        raise StoreError(f"{text!r} could be {', '.join(found[:5])}")
+    if not found:
+        raise StoreError(f"there is no {what} {text!r} under {folder}{suggestion(text, ids)}", hints[1])
+    return folder / f"{found[0]}{runfile.SUFFIX}"
 
 
 def read_report_file(path: Path) -> Report:

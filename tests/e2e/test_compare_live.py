@@ -67,12 +67,13 @@ def test_a_model_is_not_materially_different_from_itself(compare):
     assert found["word"] in ("equivalent", "inconclusive") or not found["material"]
 
 
-def test_the_file_holds_all_that_the_verdict_rests_on(compare):
+def test_the_file_holds_all_that_the_verdict_rests_on(compare, harness_command):
     ended, report = compare("--plugin", SPINNING, "-m", "spinning", "--new", "model=spinning:us=1500")
     file = next((ended.results / "comparisons").glob("*.jsonl"))
     stored = comparisonfile.read(file)
     assert [p.number for p in stored.pairs][:2] == [0, 1]
     assert json.loads(codec.pretty(report_of(stored))) == report
+    assert harness_command("compare", "--show", "latest").out == ended.out
     # Torn at its end, as after a power cut: the whole pairs are still there.
     file.write_bytes(file.read_bytes()[:-400])
     torn = comparisonfile.read(file)
