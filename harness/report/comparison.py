@@ -50,7 +50,7 @@ def table(report: ComparisonReport, width: int = 0, colour: bool = False) -> str
     for text in report.unmatched:
         lines += [paint(x, _DIM) for x in _wrapped(f"not compared: {safe(text)}", width, 14)]
     noise, ended = report.comparison.noise, compared.ended(report)
-    lines += _wrapped(f"noise: {safe(noise)}", width, 7) if noise else []
+    lines += _wrapped(f"the machine was {safe(noise)}", width, 7) if noise else []
     lines += [paint(x, _YELLOW) for x in _wrapped(ended, width)] if ended else []
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -179,7 +179,7 @@ def markdown(report: ComparisonReport) -> str:
     parts.append(" ".join(text if text.endswith(".") else f"{text}." for text in below))
     more = [f"warning: {_escape(text)}" for text in compared.warnings(report)]
     more += [f"not compared: {_escape(text)}" for text in report.unmatched]
-    more += [f"noise: {_escape(report.comparison.noise)}"] if report.comparison.noise else []
+    more += [f"The machine was {_escape(report.comparison.noise)}"] if report.comparison.noise else []
     ended = compared.ended(report)
     more += [_escape(ended)] if ended else []
     parts += [_list(more)] if more else []
