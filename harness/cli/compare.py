@@ -103,9 +103,13 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     elif stored:
         report, ended = _stored(ctx, given), None
     else:
-        report, ended = compare_live.live(ctx, given)
+        report, ended = compare_live.live(ctx, given, lambda found: _show(found, given))
     _show(report, given)
-    return ended or _judge(report, gates)
+    code = ended or _judge(report, gates)
+    if code == ExitCode.FINE and not any(c.latency or c.device for c in report.compared):
+        message("nothing could be compared")
+        return ExitCode.NOTHING
+    return code
 
 
 def _gates(texts: Sequence[str]) -> tuple[str, ...]:

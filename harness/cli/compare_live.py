@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,11 +16,13 @@ import click
 
 from harness.cli import options
 from harness.cli.show import message
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError
 from harness.records.comparison import ComparisonReport
+from harness.report.numbers import duration
 
 if TYPE_CHECKING:
     from harness.compare.arms import ArmRequest
+    from harness.compare.rule import Mode
     from harness.store.comparisonfile import StoredComparison
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +43,8 @@ PARAMETERS = (
 MODES = ("quick", "standard", "rigorous")
 EVERY = 5
 """Where nobody watches, one line for so many pairs."""
+FEWEST_TOLD = 4
+"""Before that an interval is too wide to be worth a look."""
 
 
 def live_options(function: F) -> F:
@@ -103,8 +108,13 @@ def live_options(function: F) -> F:
     return function
 
 
-def live(ctx: click.Context, given: dict[str, Any]) -> tuple[ComparisonReport, ExitCode | None]:
+def live(
+    ctx: click.Context, given: dict[str, Any], show: Callable[[ComparisonReport], None]
+) -> tuple[ComparisonReport, ExitCode | None]:
     """Measures a live comparison; its report, and the exit code if a signal ended it.
+
+    Args:
+        show: shows what is known, where an error ends it early.
 
     Raises:
         UsageError: the sides are not named, or wrongly.
@@ -141,10 +151,17 @@ def live(ctx: click.Context, given: dict[str, Any]) -> tuple[ComparisonReport, E
     with (
         options.locks(given, tuple(named) or None) as locks,
         Interrupts() as interrupts,
-        Progress(request.mode.most) as progress,
+        Progress(request.mode) as progress,
     ):
         try:
+            folder.check(folder.comparisons)
             run = compare_live(request, folder, interrupts, progress, locks)
+        except HarnessError:
+            # The disk is full, say: what is known is shown, if it can be kept nowhere.
+            if progress.run is not None and len(progress.run.pairs) > 1:
+                progress.clear()
+                show(report_of(progress.run))
+            raise
         except Interrupted:
             if interrupts.received == signal.SIGINT:
                 raise KeyboardInterrupt from None
@@ -175,6 +192,11 @@ def _arms(ctx: click.Context, given: dict[str, Any]) -> list[ArmRequest]:
                 f"name the sides: --base {axis}={values[0]} --new {axis}={values[-1]}",
             )
         shared[axis] = values[0]
+    for option in ("base_python", "new_python"):
+        if given[option] == "":
+            raise UsageError(f"--{option.replace('_', '-')} is empty", "give the file of an interpreter")
+    if "" in given["new"] or given["base"] == "":
+        raise UsageError("a side is empty", "say where it differs: --new runner=compile")
     own_new = bool(given["new_plugin"] or given["new_python"] or given["base_plugin"] or given["base_python"])
     news = list(given["new"]) or ([""] if own_new else [])
     if not news:
@@ -198,6 +220,9 @@ def _arm(
     which = "base" if name == "base" else "new"
     own = {**shared, **(parse_selector(text) if text else {})}
     plugins = list(given[f"{which}_plugin"])
+    for plugin in plugins:
+        if plugin.endswith(".py") and not Path(plugin).is_file():
+            raise UsageError(f"--{which}-plugin: there is no file {plugin}")
     texts = (*options.plugin_texts(ctx, given["plugin"]), *plugins)
     return ArmRequest(
         name=name,
@@ -236,50 +261,65 @@ def _interpreter(text: str | None, option: str) -> str:
 class Progress:
     """What is going on, on stderr: one line that changes on a terminal, some lines elsewhere."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, mode: Mode) -> None:
+        self._mode = mode
+        self._began = 0.0
+        self.run: StoredComparison | None = None
         self._live = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Takes the line that changes away."""
         if self._live:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
     def _line(self, text: str, keep: bool) -> None:
         if self._live:
-            self._clear()
+            self.clear()
             sys.stderr.write(text)
             sys.stderr.flush()
         elif keep:
             message(text)
 
     def tell(self, text: str) -> None:
-        self._clear()
+        self.clear()
         message(text)
 
     def preparing(self, name: str) -> None:
         self._line(f"preparing {name}", keep=True)
 
     def pair_begins(self, run: StoredComparison, number: int) -> None:
-        self._line(
-            f"pair {number}, at most {self._most}{_so_far(run)}", keep=number == 1 or number % EVERY == 0
-        )
+        self.run = run
+        mode, left = self._mode, ""
+        if number == 1:
+            self._began = time.monotonic()
+        else:
+            left = _left(time.monotonic() - self._began, number - 1, mode.first, mode.most)
+        count = f"{mode.first} to {mode.most}" if mode.first < mode.most else str(mode.most)
+        keep = number <= 2 or number % EVERY == 0
+        self._line(f"pair {number} of {count}{left}{_so_far(run)}", keep=keep)
 
 
 def _so_far(run: StoredComparison) -> str:
-    """` (new/base -12.1 % ± 1.3 %)`: what can be said between two pairs, and decides nothing."""
+    """` (new +3.1 % (+2.4 to +3.8))`: what can be said between two pairs, and decides nothing."""
     from harness.compare.paired import report_of
+    from harness.report.compared import change
 
-    parts = []
-    for one in report_of(run).compared:
-        verdict = one.device or one.latency
-        if verdict is not None and verdict.low is not None and verdict.high is not None:
-            half = math.sqrt(verdict.high / verdict.low) - 1
-            parts.append(f"{one.new.name} {verdict.ratio - 1:+.1%} ± {half:.1%}")
-    return f" ({', '.join(parts)})" if parts else ""
+    said = [(c.new.name, c.device or c.latency) for c in report_of(run).compared]
+    parts = [f"{name} {change(v)}" for name, v in said if v is not None and v.pairs >= FEWEST_TOLD]
+    return f"   {', '.join(parts)}" if parts else ""
+
+
+def _left(seconds: float, done: int, first: int, most: int) -> str:
+    """`, 40 s to 2 min left`, from what a pair has taken so far."""
+    each = seconds / done
+    soonest, latest = max(0, first - done) * each, (most - done) * each
+    if first == most or soonest == 0:
+        return f", at most {duration(latest)} left"
+    return f", {duration(soonest)} to {duration(latest)} left"

@@ -19,7 +19,7 @@ from harness.errors import ExitCode, HarnessError, PluginError
 @click.option(
     "--calibrate",
     is_flag=True,
-    help="First compare models with themselves, for about two minutes: how much processes differ here is "
+    help="First compare models with themselves, for about a minute: how much processes differ here is "
     "kept, and used by intervals and verdicts.",
 )
 @options.lock
@@ -90,7 +90,7 @@ def _calibrate(ctx: click.Context, given: dict[str, Any]) -> None:
     with (
         options.locks(given, ("cpu",)) as locks,
         Interrupts() as interrupts,
-        Progress(rule.QUICK.most) as progress,
+        Progress(rule.QUICK) as progress,
     ):
         try:
             seed = int.from_bytes(os.urandom(3), "big")

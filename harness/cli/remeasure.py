@@ -14,7 +14,7 @@ from harness.cli.run import Display
 from harness.cli.show import message
 from harness.compare import remeasure
 from harness.compare.stored import Pair
-from harness.errors import Terminated
+from harness.errors import Terminated, UsageError
 from harness.execute.lock import Locks
 from harness.execute.observers import Observers
 from harness.execute.run import launcher, make_plan, measure, start_header
@@ -46,7 +46,13 @@ def again(
     with Interrupts() as interrupts, launcher(interrupts) as zygotes:
         interrupts.on_second = zygotes.kill
         try:
-            plan = make_plan(request, zygotes, Scenario())
+            try:
+                plan = make_plan(request, zygotes, Scenario())
+            except UsageError as error:
+                files = [p.name for p in base.run.plugins if p.digest]
+                if files and not error.hint:
+                    error.hint = f"base was measured with --plugin ({', '.join(files)}): give it here, too"
+                raise
             remeasure.check(base, pairs, plan, force)
             for text in (*plan.warnings, *plan.notes, *zygotes.notes):
                 message(text)

@@ -145,6 +145,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             if not given["plan_only"]:
                 locks.take({c.case.device for c in plan.cases if not c.unsupported}, interrupts)
         except Interrupted:
+            message("ended by a signal: nothing was measured")
             return _signal_code(interrupts)
         for text in (*plan.warnings, *plan.notes, *zygotes.notes):
             message(text)

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.catalogue.loading import PluginRequest
-from harness.errors import EnvironmentFault, NothingMeasured, UsageError
+from harness.errors import EnvironmentFault, HarnessError, NothingMeasured, UsageError
 from harness.execute.launch import Launcher
-from harness.execute.one import OneCase, OneRequest
+from harness.execute.one import CaseFailed, OneCase, OneRequest
 from harness.execute.run import RunRequest, launcher, make_plan
 from harness.execute.signals import Interrupts
 from harness.identity import DISTRIBUTION, identity
 from harness.jobs import Matrix
 from harness.records.case import Plan, Scenario
-from harness.records.pairs import ArmPlan
+from harness.records.pairs import ArmEnd, ArmPlan
+
+BASE = "base"
+"""The name of the side that all others are compared with."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class PlannedArm:
     plan: ArmPlan
     case: OneCase
     launcher: Launcher
+    failed: ArmEnd | None = None
+    """Why it takes no part, if it does not."""
 
 
 def launchers(requests: list[ArmRequest], interrupts: Interrupts, stack: ExitStack) -> dict[str, Launcher]:
@@ -102,14 +107,19 @@ def plan_arms(
 
     Raises:
         UsageError: a name or value is wrong, or a side is more than one case.
-        NothingMeasured: a side cannot run here.
+        NothingMeasured: the base cannot run here.
     """
     found: list[PlannedArm] = []
     told: set[str] = set()
     for number, request in enumerate(requests):
         zygotes = by_python[request.python]
         asked = RunRequest([request.matrix], request.plugins, one.settings, baseline="none")
-        plan = make_plan(asked, zygotes, Scenario())
+        try:
+            plan = make_plan(asked, zygotes, Scenario())
+        except HarnessError as error:
+            # The side is named: its plugins and its interpreter are its own.
+            error.message = f"{request.name}: {error.message}"
+            raise
         for text in (*plan.warnings, *plan.notes, *zygotes.notes):
             if text not in told:
                 told.add(text)
@@ -130,8 +140,9 @@ def _planned(request: ArmRequest, one: OneRequest, plan: Plan, zygotes: Launcher
             "give one value for each axis",
         )
     planned = plan.cases[0]
-    if planned.unsupported:
-        raise NothingMeasured(f"{request.name} is unsupported: {planned.unsupported}")
+    failed = ArmEnd("unsupported", 0.0, planned.unsupported) if planned.unsupported else None
+    if failed is not None and request.name == BASE:
+        raise NothingMeasured(f"{BASE} is unsupported: {failed.reason}")
     own = OneRequest(request.matrix, request.plugins, one.seed, one.timeout_s, one.tolerance)
     case = OneCase(own, planned, plan.environment, zygotes, folder)
     told = ArmPlan(
@@ -142,7 +153,7 @@ def _planned(request: ArmRequest, one: OneRequest, plan: Plan, zygotes: Launcher
         own_plugins=request.own_plugins,
         interpreter=request.python if request.python != sys.executable else None,
     )
-    return PlannedArm(request, told, case, zygotes)
+    return PlannedArm(request, told, case, zygotes, failed)
 
 
 def _preload(zygotes: Launcher, arms: list[PlannedArm]) -> None:
@@ -150,7 +161,7 @@ def _preload(zygotes: Launcher, arms: list[PlannedArm]) -> None:
     shared = [
         arm
         for arm in arms
-        if not arm.request.own_plugins
+        if (arm.failed is None and not arm.request.own_plugins)
         or all(p.digest is None for p in arm.plan.planned.providers if p.kind == "runner")
     ]
     if shared:
@@ -158,11 +169,20 @@ def _preload(zygotes: Launcher, arms: list[PlannedArm]) -> None:
 
 
 def prepare(arm: PlannedArm) -> None:
-    """Makes what a side needs once: its reference, and the runner's files.
+    """Makes what a side needs once: its reference, and the runner's files. Where that fails, a new side
+    takes no part.
 
     Raises:
-        NothingMeasured: it cannot be made.
+        NothingMeasured: it is the base.
         Interrupted: a signal came.
     """
-    arm.case.make_reference()
-    arm.case.build()
+    if arm.failed is not None:
+        return
+    try:
+        arm.case.make_reference()
+        arm.case.build()
+    except CaseFailed as error:
+        if arm.request.name == BASE:
+            error.message = f"{BASE}: {error.message}"
+            raise
+        arm.failed = ArmEnd(error.status, 0.0, error.reason, error.detail)

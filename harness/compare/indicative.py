@@ -16,8 +16,10 @@ from harness.analyse.statistics import t_p_value
 from harness.compare.verdict import POWER, holm, judge
 from harness.records.comparison import INCONCLUSIVE, Verdict
 
-MOST = 10_000
-"""More replicates than this nobody makes."""
+MOST = 100
+"""More passes than this `harness run` does not make."""
+SESSIONS = "no number of replicates would tell: sessions differ too much"
+MANY = "it would take more than a hundred passes of each: compare them live, without --runs"
 _SHORTEST, _LONGEST = 1e-7, 1e12
 """Milliseconds: a tenth of a nanosecond, and thirty years."""
 
@@ -102,7 +104,10 @@ def _verdict(estimate: _Estimate, level: float, margin: float, session_sd: float
     if found.word != INCONCLUSIVE:
         return found
     needed = _needed(estimate, level, math.log1p(margin), session_sd)
-    reason = "no number of replicates would tell: sessions differ too much" if needed is None else None
+    reason = None
+    if needed is None:
+        lost = _left(estimate, level, math.log1p(margin), session_sd) <= 0
+        reason = SESSIONS if lost else MANY
     return replace(found, needed=needed, reason=reason)
 
 
@@ -112,14 +117,22 @@ def _needed(estimate: _Estimate, level: float, edge: float, session_sd: float) -
     What is to be seen is the difference itself, or that it is inside the margin, whichever is easier:
     n = (z * spread / that)^2 + 2 with z of the level and of the power; None if no number is enough.
     """
-    normal = statistics.NormalDist()
-    z = normal.inv_cdf(0.5 + level / 2) + normal.inv_cdf(POWER)
-    easier = max(abs(estimate.centre), edge - abs(estimate.centre))
-    left = easier**2 - 2 * (z * session_sd) ** 2
+    left = _left(estimate, level, edge, session_sd)
     if left <= 0:
         return None
-    needed = math.ceil((z * estimate.spread) ** 2 / left) + 2
-    return min(MOST, max(needed, estimate.pairs + 1))
+    needed = math.ceil((_z(level) * estimate.spread) ** 2 / left) + 2
+    return max(needed, estimate.pairs + 1) if needed <= MOST else None
+
+
+def _z(level: float) -> float:
+    normal = statistics.NormalDist()
+    return normal.inv_cdf(0.5 + level / 2) + normal.inv_cdf(POWER)
+
+
+def _left(estimate: _Estimate, level: float, edge: float, session_sd: float) -> float:
+    """The square of what is to be seen, less what sessions take of it."""
+    easier = max(abs(estimate.centre), edge - abs(estimate.centre))
+    return easier**2 - 2 * (_z(level) * session_sd) ** 2
 
 
 def _single(values: Values, level: float, margin: float) -> Verdict:

@@ -130,6 +130,7 @@ class _Session:
         watcher: Watcher,
     ) -> None:
         self.request = request
+        self.arms = arms
         self.run = run
         self.write = write
         self.interrupts = interrupts
@@ -145,13 +146,13 @@ class _Session:
 
     def measure(self) -> None:
         """The trial, and then pairs until there are enough."""
-        trial = self.lockstep.trial()
+        trial = self.lockstep.trial({n: a.failed for n, a in enumerate(self.arms) if a.failed is not None})
         if self.interrupts:
             return
         self.write(trial)
         fine = [arm for arm, end in enumerate(trial.arms) if end.fine]
         if rule.BASE not in fine or len(fine) < 2:
-            self.reason = "no two sides are left that run and are right"
+            self.reason = "nothing was timed: no two sides run and are right"
             return
         number = 0
 
@@ -166,7 +167,9 @@ class _Session:
                 return None
             self.write(pair)
             if not _whole(pair, fine, self.request.mode.rounds):
-                self.reason = "a process of a pair failed"
+                names = [arm.name for arm in self.run.header.arms]
+                failed = [f"{names[a]} {pair.arms[a].status}" for a in fine if not pair.arms[a].fine]
+                self.reason = f"ended in pair {number}: {', '.join(failed) or 'it sent no answer'}"
                 return None
             return blocks_of(pair, fine, primary([pair], fine))
 

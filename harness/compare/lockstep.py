@@ -84,11 +84,16 @@ class LockStep:
         self._rng = random.Random(seed)
         self._cpus = machine.affinity()
 
-    def trial(self) -> PairMeasured:
+    def trial(self, failed: dict[int, ArmEnd]) -> PairMeasured:
         """Every arm once, loaded, verified and warmed up, and nothing timed: what does not run is found
         here, and caches are filled.
+
+        Args:
+            failed: the arms that cannot even be tried, with why.
         """
-        return self._pair(0, list(range(len(self.arms))), rounds=0)
+        order = [arm for arm in range(len(self.arms)) if arm not in failed]
+        found = self._pair(0, order, rounds=0)
+        return replace(found, arms=[failed.get(arm, end) for arm, end in enumerate(found.arms)])
 
     def pair(self, number: int, taking_part: Sequence[int]) -> PairMeasured:
         """One pair of the arms that take part."""
@@ -105,7 +110,7 @@ class LockStep:
                 stack.callback(process.child.close)
                 self._warm_up(process)
                 process.child.stop()
-                if not process.alive:
+                if not process.alive and rounds:
                     break
             if all(p.alive for p in processes.values()):
                 blocks = self._rounds(processes, order, rounds)

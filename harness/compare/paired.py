@@ -89,20 +89,27 @@ class _Report:
     def report(self) -> ComparisonReport:
         header = self.run.header
         sides = [self._side(arm, plan) for arm, plan in enumerate(header.arms)]
-        latency, device = self._verdicts(LATENCY), self._verdicts(DEVICE)
+        # A side that failed later on is no candidate, whatever its pairs before that say.
+        fine = {arm for arm, side in enumerate(sides) if side.status == OK}
+        latency, device = (
+            {arm: v for arm, v in self._verdicts(metric).items() if {rule.BASE, arm} <= fine}
+            for metric in (LATENCY, DEVICE)
+        )
         compared = [
             Compared(sides[0], sides[arm], latency.get(arm), device.get(arm))
             for arm in self.arms
             if arm != rule.BASE
         ]
-        return ComparisonReport(SCHEMA, self._info(), header.arms[0].environment, compared)
+        return ComparisonReport(
+            SCHEMA, self._info(bool(latency or device)), header.arms[0].environment, compared
+        )
 
-    def _info(self) -> ComparisonInfo:
+    def _info(self, judged: bool) -> ComparisonInfo:
         header, ended = self.run.header, self.run.ended
         audits = [b.noise for p in self.whole for b in p.blocks if b.noise is not None]
         found = noise.summary(audits)
         warnings = [*header.warnings, *self.run.damage]
-        if header.mode == rule.QUICK.name and header.calibration is None:
+        if judged and header.mode == rule.QUICK.name and header.calibration is None:
             warnings.append(UNCALIBRATED)
         if ended is not None and ended.reason:
             warnings.append(ended.reason)
@@ -144,6 +151,12 @@ class _Report:
         found = rule.judged(collected, header.level, header.margin)
         return dict(zip(self.fine[1:], found, strict=True))
 
+    def _counted(self) -> list[PairMeasured]:
+        """The pairs that the verdicts rest on: without the disturbed ones, as long as those are few."""
+        quiet = [p for p in self.whole if _quiet_rounds(p, self.fine)]
+        few = len(self.whole) - len(quiet) <= rule.NOISY_SHARE * len(quiet)
+        return quiet if few else self.whole
+
     # -- sides ------------------------------------------------------------------------------------
 
     def _side(self, arm: int, plan: ArmPlan) -> Side:
@@ -173,15 +186,18 @@ class _Report:
         )
 
     def _latency(self, arm: int, metric: str) -> Latency | None:
-        """Over pairs: the value of each is the mean of its blocks' medians."""
+        """Over the pairs that count: the value of each is the geometric mean over its rounds, as in the
+        verdict, so that the ratio of two sides is the ratio that is judged.
+        """
         values, calls = [], []
-        for pair in self.whole:
-            blocks = [b for b in pair.blocks if b.arm == arm]
+        for pair in self._counted():
+            rounds = _quiet_rounds(pair, self.fine) or {b.round for b in pair.blocks}
+            blocks = [b for b in pair.blocks if b.arm == arm and b.round in rounds]
             times = [value_ms(b, pair.arms[arm], metric) for b in blocks]
             known = [t for t in times if t is not None and t > 0]
             if not known:
                 continue
-            values.append(math.fsum(known) / len(known))
+            values.append(statistics.geometric_mean(known))
             if metric == LATENCY:
                 calls += [ms for b in blocks for ms in call_ms(b, pair.arms[arm])]
             else:
@@ -190,6 +206,12 @@ class _Report:
             return None
         single = metric == LATENCY and all(p.arms[arm].calls_per_stamp == 1 for p in self.whole)
         return latency_of(values, sorted(calls), percentiles=single)
+
+
+def _quiet_rounds(pair: PairMeasured, fine: Sequence[int]) -> set[int]:
+    """The rounds in which no side was disturbed."""
+    suspect = {b.round for b in pair.blocks if b.arm in fine and b.noise is not None and b.noise.flags}
+    return {b.round for b in pair.blocks} - suspect
 
 
 def _worst_of(several: list[Verification]) -> Verification | None:

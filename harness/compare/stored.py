@@ -9,6 +9,8 @@ from typing import Any
 from harness.analyse import noise
 from harness.compare import differences
 from harness.compare.indicative import Values, verdicts
+from harness.compare.rule import NOISY_SHARE
+from harness.compare.verdict import on_noisy
 from harness.errors import NothingMeasured, UsageError
 from harness.records.comparison import (
     SCHEMA,
@@ -134,7 +136,7 @@ def compare(
             f"no case was measured in both runs: {name_of(pairs[0].base)} is {pairs[0].base.status} in base "
             f"and {pairs[0].new.status} in new"
         )
-    judged = _judged(compared, info, session_sd)
+    judged = _judged(compared, info, session_sd, _too_noisy(base, new))
     warnings = [*info.warnings, *_warnings(base, new, pairs)]
     warnings += [UNCALIBRATED] if session_sd is None else []
     return ComparisonReport(
@@ -144,6 +146,16 @@ def compare(
         compared=judged,
         unmatched=unmatched,
     )
+
+
+def _too_noisy(base: Report, new: Report) -> str | None:
+    """What to say where more blocks of a run were disturbed than a live comparison would let pass."""
+    found = [
+        f"{name}: {n.suspect} of {n.blocks} blocks were suspect"
+        for name, n in (("base", base.run.noise), ("new", new.run.noise))
+        if n is not None and n.suspect > NOISY_SHARE * (n.blocks - n.suspect)
+    ]
+    return f"the machine was noisy ({', '.join(found)})" if found else None
 
 
 def _noise(base: Report, new: Report) -> str | None:
@@ -215,8 +227,14 @@ def _replicates(pair: Any, metric: Callable[[Any], Latency | None]) -> tuple[lis
     return base, new
 
 
-def _judged(compared: list[Compared], info: ComparisonInfo, session_sd: float | None) -> list[Compared]:
-    """The same with their verdicts; all of them are one family, since any one of them may fail a gate."""
+def _judged(
+    compared: list[Compared], info: ComparisonInfo, session_sd: float | None, noisy: str | None
+) -> list[Compared]:
+    """The same with their verdicts; all of them are one family, since any one of them may fail a gate.
+
+    Args:
+        noisy: what to say of a noisy machine; there only a material difference is called one.
+    """
     places: list[tuple[int, int]] = []
     values: list[Values] = []
     for k, one in enumerate(compared):
@@ -230,4 +248,6 @@ def _judged(compared: list[Compared], info: ComparisonInfo, session_sd: float | 
     said: dict[tuple[int, int], Verdict] = dict(
         zip(places, verdicts(values, info.level, info.margin, session_sd), strict=True)
     )
+    if noisy:
+        said = {place: on_noisy(verdict, noisy) for place, verdict in said.items()}
     return [replace(c, latency=said.get((k, 0)), device=said.get((k, 1))) for k, c in enumerate(compared)]

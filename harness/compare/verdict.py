@@ -57,11 +57,14 @@ def verdict(
         reason = "one pair has no interval"
         return Verdict(INCONCLUSIVE, False, _ratio(mean), None, None, level, margin, pairs, reason=reason)
     found = judge(mean, error, freedom or pairs - 1, pairs, level, margin)
-    if not noisy:
-        return found
+    return on_noisy(found, noisy) if noisy else found
+
+
+def on_noisy(found: Verdict, said: str) -> Verdict:
+    """A verdict from a noisy machine: a material difference is one all the same, anything else none."""
     if found.material:
-        return replace(found, reason=noisy)
-    return replace(found, word=INCONCLUSIVE, needed=None, reason=noisy)
+        return replace(found, reason=said)
+    return replace(found, word=INCONCLUSIVE, needed=None, reason=said)
 
 
 def verdicts(

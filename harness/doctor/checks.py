@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from harness.execute.lock import Holder
-from harness.records.doctor import NOTE, OK, WARNING, Check
+from harness.records.doctor import FAULT, NOTE, OK, WARNING, Check
 
 LOW_MEMORY_MIB = 2048
 LOW_DISK_MIB = 512
@@ -115,9 +115,11 @@ def disk(results: Path) -> Check:
         free = shutil.disk_usage(folder).free >> 20
     except OSError as error:
         return Check("disk", WARNING, f"{folder} cannot be asked for room: {error.strerror}")
-    low = free < LOW_DISK_MIB
-    advice = "make room, or name another folder with --results" if low else None
-    return Check("disk", WARNING if low else OK, f"{free} MiB of disk are free for {results}", advice)
+    advice = "make room, or name another folder with --results"
+    if free < 1:
+        return Check("disk", FAULT, f"no room is left for {results}: nothing could be kept", advice)
+    found = f"{free} MiB of disk are free for {results}"
+    return Check("disk", WARNING, found, advice) if free < LOW_DISK_MIB else Check("disk", OK, found)
 
 
 def clock(sysfs: Path) -> Check:

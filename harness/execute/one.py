@@ -22,6 +22,15 @@ from harness.records.events import OK, Settings
 T = TypeVar("T")
 
 
+class CaseFailed(NothingMeasured):
+    """A case whose child did not do its job."""
+
+    def __init__(self, status: str, reason: str, detail: str | None = None) -> None:
+        super().__init__(f"{status.replace('_', ' ')}: {reason}", detail=detail)
+        self.status = status
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class OneRequest:
     """Which case, and what for."""
@@ -122,7 +131,7 @@ class OneCase:
         found: T | None = result(outcome, cls) if end.status == OK else None
         if found is None:
             reason = end.reason or "its process sent an answer that cannot be read"
-            raise NothingMeasured(f"{end.status.replace('_', ' ')}: {reason}", detail=end.detail)
+            raise CaseFailed(end.status, reason, end.detail)
         return found
 
 

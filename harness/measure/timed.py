@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.jobs import CaseJob, Channel
 from harness.measure import engine, steadiness
 from harness.measure.audit import Audit
-from harness.measure.device_time import CudaStream, DeviceTime, device_time
+from harness.measure.device_time import CudaStream, DeviceTime, device_time, settle
 from harness.measure.loaded import LoadedCase
 from harness.measure.nvidia import NvidiaProbe
 from harness.records.events import Verification
@@ -42,6 +42,8 @@ class TimedCase:
 
     def __init__(self, work: CaseWork, job: CaseJob, channel: Channel) -> None:
         self.job = job
+        self.clock_mhz: float | None = None
+        """The accelerator's clock, by its own probe, once it was worked warm for device time."""
         self._channel = channel
         case = self.case = LoadedCase(work, job)
         channel.send("stage", "load")
@@ -97,7 +99,12 @@ class TimedCase:
         def call() -> None:
             session(next(feeds))
 
-        return lambda blocks: device_time(stream, call, blocks)
+        def timed(blocks: int) -> DeviceTime:
+            if self.clock_mhz is None:
+                self.clock_mhz = settle(stream.clock_mhz, call)[-1]
+            return device_time(stream, call, blocks)
+
+        return timed
 
     def finish(self, warm_up: str) -> dict[str, Any]:
         """Verifies the first call once more, reads back what really ran, and closes the session.
@@ -114,6 +121,8 @@ class TimedCase:
             self.verification = Verification(**{**vars(after), "reason": reason})
             self._channel.send("verification", self.verification)
         facts, changed = case.facts()
+        if self.clock_mhz is not None:
+            facts["device_clock_mhz"] = self.clock_mhz
         self.warnings += [w for w in more if w not in self.warnings]
         self.warnings += [*changed, *_WARM_UP_WARNINGS.get(warm_up, [])]
         case.session.close()

@@ -70,7 +70,7 @@ def rows(report: ComparisonReport) -> list[Row]:
                 **({"time": metric} if both else {}),
                 "base ms": _value(base),
                 "new ms": _value(new),
-                "change": _change(verdict),
+                "change": change(verdict),
                 "verdict": word.upper() + (" material" if verdict is not None and verdict.material else ""),
                 _count_title(report): _count(report, base, new, verdict),
             }
@@ -179,20 +179,20 @@ def _value(latency: Latency | None) -> str:
     return significant(latency.median) + (f" ± {percent(half)}" if half is not None else "")
 
 
-def _change(verdict: Verdict | None) -> str:
+def change(verdict: Verdict | None) -> str:
     """`+3.1 % (+2.4 to +3.8)`, and for what is many times slower or faster `12.3x faster (11.0 to 13.7)`."""
     if verdict is None:
         return NOTHING
     ratios = [r for r in (verdict.ratio, verdict.low, verdict.high) if r is not None]
     if verdict.word in (SLOWER, FASTER) and not 1 / _LARGE < verdict.ratio < _LARGE:
         times = ratios if verdict.word == SLOWER else [1 / r for r in (ratios[0], *reversed(ratios[1:])) if r]
-        change, *bounds = (significant(t) for t in times)
-        return f"{change}x {verdict.word}" + _bounds(bounds)
+        centre, *bounds = (significant(t) for t in times)
+        return f"{centre}x {verdict.word}" + _bounds(bounds)
     shares = [100 * (r - 1) for r in ratios]
     width = max(abs(s - shares[0]) for s in shares) if len(shares) > 1 else 1.0
     decimals = 2 if width < 0.2 else 1 if width < 20 else 0
-    change, *bounds = (_signed(s, decimals) for s in shares)
-    return f"{change} %" + _bounds(bounds)
+    centre, *bounds = (_signed(s, decimals) for s in shares)
+    return f"{centre} %" + _bounds(bounds)
 
 
 def _bounds(texts: Sequence[str]) -> str:
@@ -202,6 +202,8 @@ def _bounds(texts: Sequence[str]) -> str:
 def _signed(share: float, decimals: int) -> str:
     if share > 999:
         return ">+999"
+    if share < -99.5:
+        return "<-99"
     text = f"{share:+.{decimals}f}"
     return text.lstrip("+-") if float(text) == 0 else text
 
@@ -226,6 +228,8 @@ def _notes(report: ComparisonReport, one: Compared, verdict: Verdict | None, fir
             found.append(_needed(report, verdict.needed))
         elif verdict.reason:
             found.append(verdict.reason)
+    elif verdict is not None and verdict.reason:
+        found.append(verdict.reason)
     if first:
         found += [one.refused] if one.refused else []
         found += [f"{s.name} {_state(s)}" for s in (one.base, one.new) if s.status != OK]
@@ -319,5 +323,7 @@ def ended(report: ComparisonReport) -> str | None:
     status = report.comparison.status
     if status == "finished":
         return None
-    words = "ran out of its time" if status == "out_of_time" else f"was {status.replace('_', ' ')}"
-    return safe(f"this comparison {words}: what is here holds, with wider intervals")
+    known = {"out_of_time": "ran out of its time", "failed": "ended early", "running": "was not finished"}
+    words = known.get(status, f"was {status.replace('_', ' ')}")
+    judged = any(v is not None for c in report.compared for v in (c.latency, c.device))
+    return safe(f"this comparison {words}" + (": what is here holds, with wider intervals" if judged else ""))

@@ -88,7 +88,9 @@ def _calibration(found: Calibration | None, width: int) -> list[str]:
     """How much processes and sessions differ where nothing was changed."""
     known = spreads(found) if found is not None else None
     if found is None or known is None:
-        text_ = "not measured: `harness doctor --calibrate` compares models with themselves, for two minutes"
+        text_ = (
+            "not measured: `harness doctor --calibrate` compares models with themselves, for about a minute"
+        )
         return _rows([("calibration", text_)], width)
     latest = found.sessions[-1]
     rows = [

@@ -43,10 +43,13 @@ def _aimed(report: Report) -> str | None:
     what = _up_to(max(halves)) if halves else "too few passes for an interval"
     needed = [a.passes_needed for a in missed]
     most = max((n for n in needed if n is not None), default=0)
-    hopeless = sum(n is None for n in needed) if halves else 0
+    hopeless = sum(a.passes_needed is None for a in missed if a.half_width is not None)
+    single = sum(a.half_width is None for a in missed)
     what += f" (aim ±{width_text(settings.until)})"
     if hopeless:
         what += f"; {hopeless} of them would take more than {MOST_PASSES} passes: find a quieter machine"
+    if halves and single:
+        what += f"; {single} had too few passes for one"
     if not most:
         return what
     budget = str(_ROUND_S * math.ceil(max(_budget_s(report, most), settings.further_s or 0.0) / _ROUND_S))

@@ -45,6 +45,21 @@ class Folder:
     def report_path(self, run_id: str) -> Path:
         return self.benchmarks / f"{run_id}.json"
 
+    def check(self, folder: Path) -> None:
+        """Makes one of the folders, before any work is done for it.
+
+        Raises:
+            StoreError: it cannot be made or written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {folder}: {error.strerror}", "choose another folder with --results"
+            ) from error
+        if not os.access(folder, os.W_OK):
+            raise StoreError(f"cannot write {folder}", "choose another folder with --results")
+
     @property
     def comparisons(self) -> Path:
         return self.root / "comparisons"
@@ -108,7 +123,8 @@ def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
     if text == LATEST:
         found = ids[-1:]
     if len(found) > 1:
-        raise StoreError(f"{text!r} could be {', '.join(found[:5])}")
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise StoreError(f"{text!r} could be {', '.join(found[:5])}{more}")
     if not found:
         raise StoreError(f"there is no {what} {text!r} under {folder}{suggestion(text, ids)}", hints[1])
     return folder / f"{found[0]}{runfile.SUFFIX}"
@@ -129,6 +145,8 @@ def read_report_file(path: Path) -> Report:
     except codec.DecodeError as error:
         raise StoreError(f"{path} is no report: {error}") from error
     schema = head.get("schema")
+    if "comparison" in head:
+        raise StoreError(f"{path} is a comparison and no run", "`harness compare --show` shows it again")
     if not isinstance(schema, int):
         raise StoreError(f"{path} is no report: it has no schema number")
     if schema > report.SCHEMA:

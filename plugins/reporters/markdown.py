@@ -69,6 +69,7 @@ def _head(report: harness.Report) -> str:
     noise = rows.noise(report)
     if noise:
         lines.append(f"- {_escape(noise[:1].upper() + noise[1:])}")
+    lines += [f"- Warning: {_escape(w)}" for w in rows.run_warnings(report)]
     if plugins:
         named = ", ".join(
             f"{p.distribution or p.name} {p.version or p.digest or ''}".strip() for p in plugins

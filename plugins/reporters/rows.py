@@ -78,11 +78,14 @@ def speedup(record: harness.Record) -> str:
     found = record.speedup
     if found is None:
         return numbers.NOTHING
-    text = f"{found.ratio:.2f}x"
+    text = f"{found.ratio:.2f}x" if found.ratio < 10 else f"{numbers.significant(found.ratio)}x"
     half = numbers.half_width(found.low, found.high)
     if half is None:
         return text
-    return f"{text} ± {found.ratio * half:.2f}" if half <= 1 else f"{text} ± >100 %"
+    if half > 1:
+        return f"{text} ± >100 %"
+    width = found.ratio * half
+    return f"{text} ± {width:.2f}" if found.ratio < 10 else f"{text} ± {numbers.significant(width, 2)}"
 
 
 def device_peak(name: str) -> Callable[[harness.Record], str]:
@@ -192,6 +195,11 @@ def warnings(records: list[harness.Record]) -> list[str]:
 def untold_warnings(records: list[harness.Record]) -> list[str]:
     """The warnings that no note tells."""
     return [numbers.safe(w) for w in warnings(records) if not w.startswith(_IN_NOTES)]
+
+
+def run_warnings(report: harness.Report) -> list[str]:
+    """What was said of the whole run: a plugin that does not load, another measurement beside it."""
+    return [numbers.safe(w) for w in report.run.warnings]
 
 
 def ended(status: str) -> str:

@@ -49,7 +49,7 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
         lines += [paint(narrower, _DIM)] if narrower else []
     if left_out:
         lines.append(paint(f"left out, the terminal is narrow: {', '.join(left_out)}", _DIM))
-    lines += [f"warning: {w}" for w in rows.untold_warnings(report.records)]
+    lines += [f"warning: {w}" for w in (*rows.run_warnings(report), *rows.untold_warnings(report.records))]
     if report.run.status != "finished":
         status = numbers.safe(rows.ended(report.run.status))
         lines.append(f"this run {status}: what is here is complete")

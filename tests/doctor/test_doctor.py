@@ -242,7 +242,7 @@ def test_people_read_what_to_do_below_what_is_wrong():
     assert "-> a a" in text
     assert "  ok       quota            fine\n" in text
     assert "not usable        runner openvino: it is not installed" in text
-    assert "extra nvidia  not installed: nvidia-ml-py" in text
+    assert "extra nvidia      not installed: nvidia-ml-py" in text
     assert text.endswith("\n1 warning: a measurement now would be less sure than it could be\n")
 
 

@@ -277,3 +277,38 @@ def test_a_calibration_is_kept_and_told_and_used_unless_it_was_too_noisy(
     harness_command("run", "-m", "mlp", "-b", 1, "--passes", 1, "--no-memory", "--no-lock")
     found = sorted((ended.results / "benchmarks").glob("*.json"))[-1]
     assert json.loads(found.read_text())["run"]["calibration"]["sessions"] == 1
+
+
+# ---- sides that cannot be measured ------------------------------------------------------------------
+
+
+def test_a_side_that_cannot_run_here_is_broken_and_the_others_are_measured(compare):
+    ended, report = compare(
+        "--plugin", SPINNING, "-m", "spinning", "--new", "precision=tf32,device=cpu", "--new", "runner=eager",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    first, second = report["compared"]
+    assert (first["new"]["status"], first["latency"]) == ("unsupported", None)
+    assert second["latency"]["pairs"] >= 2
+    assert "BROKEN" in ended.out
+
+
+def test_a_base_that_cannot_run_ends_it_and_is_named(compare):
+    ended, report = compare("-m", "mlp", "--base", "precision=tf32,device=cpu", "--new", "runner=eager")
+    assert (ended.code, report) == (4, None)
+    assert "base is unsupported" in ended.err
+
+
+def test_without_one_comparison_the_exit_code_says_so(compare):
+    ended, report = compare("--plugin", SPINNING, "--base", "model=spinning", "--new", "model=wrong")
+    assert ended.code == 4
+    assert report["compared"][0]["new"]["status"] == "incorrect"
+    assert "nothing could be compared" in ended.err
+
+
+def test_a_results_folder_that_cannot_be_made_is_said_before_any_work(compare, tmp_path):
+    (tmp_path / "file").write_text("")
+    ended, report = compare("-m", "mlp", "--new", "runner=eager", "--results", tmp_path / "file" / "x")
+    assert (ended.code, report) == (2, None)
+    assert "preparing" not in ended.err
+    assert "cannot write" in ended.err
