@@ -139,6 +139,7 @@ class _Session:
         self.lockstep = LockStep(
             [Arm(arm.launcher, _job_of(arm)) for arm in arms],
             request.mode.rounds,
+            request.mode.most,
             request.one.seed,
             request.one.timeout_s,
             interrupts,

@@ -64,6 +64,7 @@ class LockStep:
     Args:
         arms: the base first.
         rounds: of each pair.
+        most: so many pairs at most.
         seed: for who starts first, and the order within the rounds.
         timeout_s: for one process to load and warm up, and for each of its blocks.
         interrupts: signals to heed.
@@ -73,12 +74,14 @@ class LockStep:
         self,
         arms: Sequence[Arm],
         rounds: int,
+        most: int,
         seed: int,
         timeout_s: float,
         interrupts: Interrupts | None = None,
     ) -> None:
         self.arms = arms
         self.rounds = rounds
+        self.most = most
         self.timeout_s = timeout_s
         self.interrupts = interrupts
         self._rng = random.Random(seed)
@@ -130,7 +133,8 @@ class LockStep:
             since = number * len(self.arms)
             zygote = launcher.fresh(since + arm, 1, since)
         else:
-            zygote = launcher.fresh(number, AHEAD, number)
+            ahead = min(AHEAD, max(1, self.most - number + 1))
+            zygote = launcher.fresh(number, ahead, number)
         cpu = self._cpus[number % len(self._cpus)] if job.planned.case.device != "cpu" else None
         child = zygote.begin("arm", ArmJob(replace(job, replicate=number), cpu))
         return _Process(child, cpu)

@@ -13,6 +13,7 @@ every result would come out too fast.
 from __future__ import annotations
 
 import math
+import os
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,17 +28,20 @@ STEAL, RUN_DELAY, THROTTLED, CANARY, CLOCK = "steal", "run delay", "throttled", 
 """Flags; `throttle: ...` names what an accelerator's driver says."""
 
 MOST_STEAL = 0.01
-"""Share of the machine's processor time. The kernel tells it in ticks of 10 ms, which in a block of 0.1 s
-on two processors is 5 %: one tick is a flag. On sixteen it takes two.
+"""Share of the machine's processor time."""
+TICK_S = 0.01
+"""The kernel tells steal in ticks of this length, one of which is 5 % of a block of 0.1 s on two
+processors. A single one is rounding as much as theft, so it takes two.
 """
-MOST_RUN_DELAY = 0.02
-"""Of wall time, summed over threads. Waking costs some: two busy threads on quiet cores read 0.0006 to
-0.002; with another busy process on two cores 0.5 and more.
+MOST_RUN_DELAY = 0.05
+"""Of wall time, summed over threads. Waking costs some: two busy threads on quiet cores read 0.001 in the
+median and 0.02 in one block of ten; with another busy process on two cores 0.5 and more. A delay of
+2 to 5 % hits a few calls of a block, and its median moved by 0.4 % at most.
 """
-CANARY_OFF = 0.1
+CANARY_OFF = 0.15
 """Of the usual time, slower or faster. On a quiet virtual machine it moves in steps of 3 %, and the first
-runs of a process are 6 % slower: 5 % found a third of the first blocks suspect. A core that is shared or
-a clock that is throttled costs 20 % and more.
+runs of a process are 6 % slower; blocks after one that was 10 % off took no longer than others. A core
+that is shared or a clock that is throttled costs 20 % and more.
 """
 CLOCK_OFF = 0.03
 """Of the usual clock. An accelerator under a power cap moves by more, and its times with it."""
@@ -136,8 +140,9 @@ def _run_delay(start: dict[str, float] | None, end: dict[str, float] | None, wal
 
 def flags(noise: BlockNoise, usual_clock_mhz: float | None = None) -> list[str]:
     """The channels that find a block suspect. What a channel does not say is no flag."""
+    two_ticks = 1.5 * TICK_S / (noise.wall_s * (os.cpu_count() or 1))
     suspect = {
-        STEAL: noise.steal is not None and noise.steal > MOST_STEAL,
+        STEAL: noise.steal is not None and noise.steal > max(MOST_STEAL, two_ticks),
         RUN_DELAY: noise.run_delay is not None and noise.run_delay > MOST_RUN_DELAY,
         THROTTLED: noise.throttled_s is not None and noise.throttled_s > 0,
         CANARY: noise.canary is not None and abs(noise.canary - 1) > CANARY_OFF,

@@ -20,16 +20,13 @@ SPINNING = PLUGINS / "spinning.py"
 
 
 @pytest.fixture
-def few_pairs(monkeypatch):
-    """Enough to see that it works; how sure verdicts are is counted elsewhere."""
-    monkeypatch.setitem(rule.MODES, "quick", rule.Mode("quick", 5, 1, 5, None, rounds=2))
+def compare(harness_command, monkeypatch):
+    """Compares a few pairs; the ending and the report that was saved. How sure verdicts are is counted
+    elsewhere: five pairs do for what differs by a factor, two for what is no question of numbers.
+    """
 
-
-@pytest.fixture
-def compare(harness_command, few_pairs):
-    """Compares in quick mode; the ending and the report that was saved."""
-
-    def call(*arguments):
+    def call(*arguments, pairs=2):
+        monkeypatch.setitem(rule.MODES, "quick", rule.Mode("quick", pairs, 1, pairs, None, rounds=2))
         ended = harness_command(
             "compare", "--mode", "quick", "-b", 4, "--threads", 1, "--no-lock", *arguments
         )
@@ -46,7 +43,7 @@ def verdict_of(report, number=0):
 def test_a_model_that_takes_twice_as_long_is_slower_and_one_that_takes_half_is_faster(compare):
     ended, report = compare(
         "--plugin", SPINNING, "--base", "model=spinning", "--new", "model=spinning:us=2000",
-        "--new", "model=spinning:us=500",
+        "--new", "model=spinning:us=500", pairs=5,
     )  # fmt: skip
     assert ended.code == 0, ended.err
     for number, (word, ratio) in enumerate([("slower", 2.0), ("faster", 0.5)]):
@@ -89,7 +86,7 @@ def test_two_versions_of_a_plugin_are_compared_each_in_processes_of_its_own(comp
         (tmp_path / name / "net.py").write_text(text.replace("us: float = 1000.0", f"us: float = {us}"))
     ended, report = compare(
         "-m", "spinning", "--base-plugin", tmp_path / "old" / "net.py", "--new-plugin", tmp_path / "new" / "net.py",
-        "--fail-on", "material",
+        "--fail-on", "material", pairs=5,
     )  # fmt: skip
     found = verdict_of(report)
     assert found["ratio"] > 1.3
@@ -249,34 +246,6 @@ def test_after_a_kill_the_pairs_are_in_the_file_and_frozen_processes_do_not_stay
     assert stored.ended is None
     assert len(stored.pairs) >= 2
     assert gone(mark)
-
-
-# ---- calibrating -----------------------------------------------------------------------------------
-
-
-def test_a_calibration_is_kept_and_told_and_used_unless_it_was_too_noisy(
-    harness_command, tmp_path, monkeypatch
-):
-    few = rule.Mode("quick", 3, 1, 3, None, rounds=2)
-    monkeypatch.setattr(rule, "QUICK", few)
-    monkeypatch.setitem(rule.MODES, "quick", few)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    ended = harness_command("doctor", "--calibrate", "--no-lock", "--format", "json")
-    kept = list((tmp_path / "cache").rglob("calibration-*.json"))
-    if "too noisy to calibrate" in ended.err:
-        assert (ended.code, kept) == (4, [])
-        return
-    assert ended.code == 0, ended.err
-    (session,) = json.loads(ended.out)["calibration"]["sessions"]
-    assert [w["pairs"] for w in session["workloads"]] == [3, 3]
-    assert all(w["process_sd"] > 0 for w in session["workloads"])
-    assert 0 < session["overhead_ns"] < session["context_ns"]
-    assert len(kept) == 1
-    text = harness_command("doctor").out
-    assert "processes differ by" in text
-    harness_command("run", "-m", "mlp", "-b", 1, "--passes", 1, "--no-memory", "--no-lock")
-    found = sorted((ended.results / "benchmarks").glob("*.json"))[-1]
-    assert json.loads(found.read_text())["run"]["calibration"]["sessions"] == 1
 
 
 # ---- sides that cannot be measured ------------------------------------------------------------------

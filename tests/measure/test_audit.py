@@ -147,17 +147,24 @@ def test_a_quiet_block_has_no_flag():
 @pytest.mark.parametrize(
     ("changes", "flag"),
     [
-        ({"steal": 0.05}, "steal"),
-        ({"run_delay": 0.03}, "run delay"),
+        ({"steal": 0.2}, "steal"),
+        ({"steal": 0.011, "wall_s": 100.0}, "steal"),
+        ({"run_delay": 0.06}, "run delay"),
         ({"throttled_s": 0.001}, "throttled"),
-        ({"canary": 1.11}, "canary"),
-        ({"canary": 0.89}, "canary"),
+        ({"canary": 1.16}, "canary"),
+        ({"canary": 0.84}, "canary"),
         ({"clock_mhz": 1900.0}, "clock"),
         ({"throttle": ["hw thermal"]}, "throttle: hw thermal"),
     ],
 )
 def test_each_channel_can_find_a_block_suspect(changes, flag):
     assert flags(replace(QUIET, **changes), usual_clock_mhz=1980.0) == [flag]
+
+
+def test_a_single_tick_of_steal_in_a_short_block_is_rounding(monkeypatch):
+    monkeypatch.setattr("harness.measure.audit.os.cpu_count", lambda: 2)
+    assert flags(replace(QUIET, steal=0.05, wall_s=0.1)) == []
+    assert flags(replace(QUIET, steal=0.10, wall_s=0.1)) == ["steal"]
 
 
 def test_a_power_cap_alone_is_how_a_large_device_works():
