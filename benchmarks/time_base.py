@@ -15,6 +15,7 @@ from benchmarks.publish import Result, Target, load_average, parser, publish, ta
 from benchmarks.spread import Spread, spread
 from harness.measure import engine
 from harness.measure.audit import Audit
+from harness.measure.calls import Subject
 
 ROUNDS, QUICK_ROUNDS = 12, 3
 LENGTHS_US = {50: 0.01, 1_000: 0.005, 20_000: 0.005}
@@ -37,7 +38,7 @@ class Spin:
 
 def measured_ns(session: Any) -> float:
     """Nanoseconds of a call, as a replicate would have it: the mean of its block medians."""
-    found = engine.measure(engine.Subject(session, [None]), engine.Budget(), audit=Audit())
+    found = engine.measure(Subject(session, [None]), engine.Budget(), audit=Audit())
     medians = []
     position = 0
     for size in found.blocks:

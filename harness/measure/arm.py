@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.jobs import ArmBlock, ArmJob, ArmResult, ArmWarm, Channel
 from harness.measure import engine
+from harness.measure.calls import quiet_collector
 from harness.measure.timed import TimedCase
 from harness.records.events import pack_ns
 
@@ -32,7 +33,7 @@ def take(work: CaseWork, job: ArmJob, channel: Channel) -> None:
     notes: list[str] = []
     blocks: list[engine.Block] = []
     timing = engine.Engine(timed.subject(), timed.budget(), audit=timed.audit())
-    with engine.quiet_collector():
+    with quiet_collector():
         timing.warm_up()
         channel.send(
             "warm",

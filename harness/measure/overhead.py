@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.jobs import Channel, OverheadResult
 from harness.measure import engine
+from harness.measure.calls import Subject
 
 
 def take(channel: Channel) -> None:
@@ -26,5 +27,5 @@ def take(channel: Channel) -> None:
 
 
 def _call_ns(session: Callable[[Any], Any]) -> float:
-    found = engine.measure(engine.Subject(session, [None]), engine.Budget())
+    found = engine.measure(Subject(session, [None]), engine.Budget())
     return statistics.median(found.call_ns)

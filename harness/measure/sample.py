@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.jobs import CaseJob, Channel, SampleResult
 from harness.measure import engine
+from harness.measure.calls import quiet_collector
 from harness.measure.timed import TimedCase, spoiled
 from harness.records.events import Timing, pack_ns
 
@@ -20,7 +21,7 @@ def take(work: CaseWork, job: CaseJob, channel: Channel) -> None:
     timer = timed.device_timer()
     on_device = None
     if timer is not None:
-        with engine.quiet_collector():
+        with quiet_collector():
             on_device = timer(job.settings.blocks)
     facts = timed.finish(measured.warm_up)
     timing = Timing(

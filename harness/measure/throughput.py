@@ -17,7 +17,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from harness.jobs import Channel, ThroughputJob, ThroughputResult
-from harness.measure.engine import Clock, quiet_collector, system_clock
+from harness.measure.calls import Clock, quiet_collector, system_clock
 from harness.measure.loaded import LoadedCase
 from harness.measure.timed import PATIENCE_S, ROTATING, spoiled
 from harness.measure.windows import LITTLE, Call, little, little_warning, window_rates

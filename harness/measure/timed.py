@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.jobs import CaseJob, Channel
 from harness.measure import engine, steadiness
 from harness.measure.audit import Audit
+from harness.measure.calls import Subject
 from harness.measure.device_time import CudaStream, DeviceTime, device_time, settle
 from harness.measure.loaded import LoadedCase
 from harness.measure.nvidia import NvidiaProbe
@@ -63,10 +64,10 @@ class TimedCase:
         """From the start of loading to the end of the first call."""
         return self.case.load_s + self.case.first_s
 
-    def subject(self) -> engine.Subject:
+    def subject(self) -> Subject:
         """What the engine times."""
         case, session = self.case, self.case.session
-        return engine.Subject(session, case.feeds[:ROTATING], case.synchronise, session.events, case.reset)
+        return Subject(session, case.feeds[:ROTATING], case.synchronise, session.events, case.reset)
 
     def budget(self) -> engine.Budget:
         settings = self.job.settings

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.execute.worker import failure_of
 from harness.measure import engine
+from harness.measure.calls import Subject
 from harness.serve.model import ServedModel
 
 SIZES = (1, 16, 64)
@@ -70,7 +71,7 @@ def _one(model: ServedModel, size: int) -> Quick:
 def _measured(model: ServedModel, size: int) -> Quick:
     case = model.own_at(size)
     session = case.session
-    subject = engine.Subject(session, case.feeds, case.synchronise, session.events, case.reset)
+    subject = Subject(session, case.feeds, case.synchronise, session.events, case.reset)
     case.call(case.feeds[0])
     found = engine.measure(subject, _budget(model))
     calls = len(found.stamps_ns) * found.calls_per_stamp

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.measure import engine
-from harness.measure.engine import Budget, Measured, Subject, measure, timed_calls
+from harness.measure.calls import Subject, system_clock, timed_calls
+from harness.measure.engine import Budget, Measured, measure
 from harness.measure.steadiness import CAPPED, FLAT, SLOWDOWN, UNSTEADY, WARM_UP
 from harness.records.noise import BlockNoise
 
@@ -373,6 +374,6 @@ def test_whatever_the_call_times_a_sample_has_calls_in_whole_blocks_and_comes_to
 
 
 def test_the_clock_of_a_real_measurement_is_monotonic_and_in_nanoseconds():
-    readings = [engine.system_clock() for _ in range(100)]
+    readings = [system_clock() for _ in range(100)]
     assert readings == sorted(readings)
     assert all(isinstance(r, int) for r in readings)
