@@ -12,25 +12,15 @@ from dataclasses import asdict
 
 from benchmarks import campaign
 from benchmarks.binomial import clopper_pearson
-from benchmarks.publish import Result, Target, parser, publish, table
+from benchmarks.publish import Result, Target, publish, table
 
 NAME = "aa"
 WANTED = 300
 
 
 def main() -> int:
-    options = parser(NAME, (__doc__ or "").partition("\n")[0])
-    options.add_argument("--mode", default="standard", choices=("quick", "standard", "rigorous"))
-    options.add_argument("--neighbour", action="store_true", help="keep a core busy, on and off")
-    options.add_argument("--count", type=int, default=WANTED, help=f"of this kind; {WANTED} by default")
-    options.add_argument("--minutes", type=float, default=60.0, help="60 by default; begin none after")
-    options.add_argument("--width", type=int, default=2048, help="of the model's layers")
-    options.add_argument("--batch", type=int, default=64)
-    given = options.parse_args()
-    condition = campaign.NEIGHBOUR if given.neighbour else campaign.QUIET
-    minutes = 1.0 if given.quick else given.minutes
-    found = campaign.go_on(NAME, 0.0, given.mode, condition, given.count, minutes, given.width, given.batch)
-    return publish(_result(found, given.quick), given.output)
+    made = campaign.from_command_line(NAME, (__doc__ or "").partition("\n")[0], 0.0, WANTED)
+    return publish(_result(made.finished, made.quick), made.output)
 
 
 def _result(found: list[campaign.Finished], quick: bool) -> Result:
@@ -65,7 +55,6 @@ def _result(found: list[campaign.Finished], quick: bool) -> Result:
         )
     heads = ["mode", "machine", "comparisons", "called different", "true rate, 95 % bounds"]
     heads += ["material", "equivalent", "inconclusive", "seconds each"]
-    left = {k: max(0, WANTED - len(v)) for k, v in campaign.groups(found).items()}
     return Result(
         name=NAME,
         title="The same code, compared with itself",
@@ -74,12 +63,7 @@ def _result(found: list[campaign.Finished], quick: bool) -> Result:
         notes=[
             "Each comparison is a process of `harness compare` of its own, of a model of three linear layers "
             "with itself, on all cores.",
-            f"Wanted are {WANTED} of each kind, which bound a rate of 1 %. Still to be made: "
-            + ", ".join(f"{n} {' '.join(k)}" for k, n in left.items())
-            + ".",
-            "The bounds are Clopper and Pearson's, one-sided at 95 % each.",
-            "A neighbour is a process that keeps a core busy for 2 s on average, and rests for 2 s.",
-            "Every comparison: results/reference/campaigns/aa.jsonl.",
+            *campaign.notes(NAME, found, WANTED, "which bound a rate of 1 %"),
         ],
         targets=targets,
         figures={"comparisons": [asdict(f) for f in found]},

@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.publish import ROOT, harness_command, load_average, progress
+from benchmarks.publish import ROOT, harness_command, load_average, parser, progress
+from harness.compare.rule import MODES
 
 KEPT = ROOT / "results" / "reference" / "campaigns"
 PLUGIN = Path(__file__).with_name("slowed_model.py")
@@ -138,6 +139,44 @@ def go_on(
             f"{len(there) + 1} of {wanted}: {text}, {found.pairs} pairs, {found.seconds:.0f} s, {found.noise}"
         )
     return read(name)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a call of a campaign came to."""
+
+    finished: list[Finished]
+    quick: bool
+    output: Path | None
+
+
+def from_command_line(name: str, summary: str, by: float, wanted: int) -> Campaign:
+    """Goes on with a campaign as the command line says."""
+    options = parser(name, summary)
+    options.add_argument("--mode", default="standard", choices=tuple(MODES))
+    options.add_argument("--neighbour", action="store_true", help="keep a core busy, on and off")
+    options.add_argument("--count", type=int, default=wanted, help=f"of this kind; {wanted} by default")
+    options.add_argument("--minutes", type=float, default=60.0, help="60 by default; begin none after")
+    options.add_argument("--width", type=int, default=2048, help="of the model's layers")
+    options.add_argument("--batch", type=int, default=64)
+    given = options.parse_args()
+    condition = NEIGHBOUR if given.neighbour else QUIET
+    minutes = 1.0 if given.quick else given.minutes
+    found = go_on(name, by, given.mode, condition, given.count, minutes, given.width, given.batch)
+    return Campaign(found, given.quick, given.output)
+
+
+def notes(name: str, several: Sequence[Finished], wanted: int, why: str) -> list[str]:
+    """What a reader of either campaign needs to know."""
+    left = {kind: max(0, wanted - len(those)) for kind, those in groups(several).items()}
+    return [
+        f"Wanted are {wanted} of each kind, {why}. Still to be made: "
+        + ", ".join(f"{n} {' '.join(kind)}" for kind, n in left.items())
+        + ".",
+        "The bounds are Clopper and Pearson's, one-sided at 95 % each.",
+        "A neighbour is a process that keeps a core busy for 2 s on average, and rests for 2 s.",
+        f"Every comparison: results/reference/campaigns/{name}.jsonl.",
+    ]
 
 
 def groups(several: Sequence[Finished]) -> dict[tuple[str, str], list[Finished]]:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from benchmarks import campaign
 from benchmarks.binomial import clopper_pearson
-from benchmarks.publish import Result, Target, parser, publish, table
+from benchmarks.publish import Result, Target, publish, table
 
 NAME = "power"
 WANTED = 59
@@ -19,18 +19,8 @@ BY = 0.03
 
 
 def main() -> int:
-    options = parser(NAME, (__doc__ or "").partition("\n")[0])
-    options.add_argument("--mode", default="standard", choices=("quick", "standard", "rigorous"))
-    options.add_argument("--neighbour", action="store_true", help="keep a core busy, on and off")
-    options.add_argument("--count", type=int, default=WANTED, help=f"of this kind; {WANTED} by default")
-    options.add_argument("--minutes", type=float, default=60.0, help="60 by default; begin none after")
-    options.add_argument("--width", type=int, default=2048, help="of the model's layers")
-    options.add_argument("--batch", type=int, default=64)
-    given = options.parse_args()
-    condition = campaign.NEIGHBOUR if given.neighbour else campaign.QUIET
-    minutes = 1.0 if given.quick else given.minutes
-    found = campaign.go_on(NAME, BY, given.mode, condition, given.count, minutes, given.width, given.batch)
-    return publish(_result(found, given.quick), given.output)
+    made = campaign.from_command_line(NAME, (__doc__ or "").partition("\n")[0], BY, WANTED)
+    return publish(_result(made.finished, made.quick), made.output)
 
 
 def _result(found: list[campaign.Finished], quick: bool) -> Result:
@@ -68,7 +58,6 @@ def _result(found: list[campaign.Finished], quick: bool) -> Result:
             )
     heads = ["mode", "machine", "comparisons", "found", "true rate, 95 % bounds", "of them material"]
     heads += ["inconclusive", "wrong", "interval holds 3 %", "pairs", "seconds each"]
-    left = {k: max(0, WANTED - len(v)) for k, v in campaign.groups(found).items()}
     return Result(
         name=NAME,
         title="A slowdown of 3 %",
@@ -76,12 +65,7 @@ def _result(found: list[campaign.Finished], quick: bool) -> Result:
         tables=[table(heads, rows)],
         notes=[
             "The model is three linear layers; the new side spins for 3 % of what they took, in every call.",
-            f"Wanted are {WANTED} of each kind: all of 59 bound the rate at 95 %. Still to be made: "
-            + ", ".join(f"{n} {' '.join(k)}" for k, n in left.items())
-            + ".",
-            "The bounds are Clopper and Pearson's, one-sided at 95 % each.",
-            "A neighbour is a process that keeps a core busy for 2 s on average, and rests for 2 s.",
-            "Every comparison: results/reference/campaigns/power.jsonl.",
+            *campaign.notes(NAME, found, WANTED, "since all of 59 bound the rate at 95 %"),
         ],
         targets=targets,
         figures={"comparisons": [asdict(f) for f in found]},

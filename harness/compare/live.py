@@ -19,9 +19,9 @@ from harness.compare import rule
 from harness.compare.arms import ArmRequest, PlannedArm, launchers, plan_arms, prepare
 from harness.compare.lockstep import Arm, LockStep
 from harness.compare.paired import blocks_of, primary
-from harness.errors import HarnessError
 from harness.execute.lock import Locks
 from harness.execute.one import OneRequest
+from harness.execute.run import recording
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import now
 from harness.jobs import CaseJob
@@ -102,18 +102,11 @@ def compare_live(
             writer.write(event)
             run.add(event)
 
-        try:
+        with recording(writer, run):
             session = _Session(request, arms, run, write, interrupts, watcher)
             with contextlib.suppress(Interrupted):
                 session.measure()
             write(session.ended())
-        except HarnessError as error:
-            run.add(Ended(now(), "failed", error.message))
-            with contextlib.suppress(HarnessError):  # a full disk may take no more
-                write(Ended(now(), "failed", error.message))
-            raise
-        finally:
-            writer.close()
         return run
 
 

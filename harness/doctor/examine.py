@@ -10,6 +10,7 @@ from harness import machine
 from harness.doctor import checks, facts, live, watched
 from harness.execute.lock import holders
 from harness.measure import nvidia
+from harness.plan.environment import without_torch
 from harness.records.doctor import FAULT, SCHEMA, Check, DoctorReport, Part
 from harness.store import calibration
 
@@ -25,7 +26,7 @@ def examine(inventory: dict[str, Any], results: Path, trouble: str | None = None
         trouble: why nothing can be measured here, if the components could not be asked.
     """
     seen, processes = live.watch()
-    environment = facts.environment()
+    environment = without_torch()
     gpus = facts.gpus()
     limit = machine.cpu_quota()
     maybe = [

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from importlib import metadata
 from pathlib import Path
 
 from harness import machine
-from harness.records.case import Environment
 from harness.records.doctor import Extra
 
 DISTRIBUTION = "pytorch-inference-lab"
 _OF_DEVELOPERS = ("test", "lint", "docs")
-
-
-def environment() -> Environment:
-    """As a run stores it, without what only torch can say."""
-    cpus = machine.affinity()
-    packages = machine.versions()
-    return Environment(
-        host=machine.host(),
-        os=machine.os_name(),
-        kernel=platform.release(),
-        python=platform.python_version(),
-        cpu=machine.cpu_name(),
-        architecture=platform.machine(),
-        cores_physical=machine.physical_cores(cpus),
-        cores_logical=len(cpus),
-        cores_usable=machine.usable_cores(),
-        memory_mib=machine.memory_mib(),
-        torch=packages.get("torch"),
-        packages=packages,
-        virtual=machine.is_virtual(),
-    )
 
 
 def gpus(proc: Path = Path("/proc")) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 from harness.analyse.spreads import spreads
 from harness.catalogue.loading import PluginRequest
@@ -127,25 +128,40 @@ def measure(
     assert interrupts is not None
     run = StoredRun(header)
     writer = EventWriter(folder.run_path(header.id), header)
+    with recording(writer, run):
 
-    def write(event: Event) -> None:
-        writer.write(event)
-        run.add(event)
-        on_event(run, event)
+        def write(event: Event) -> None:
+            writer.write(event)
+            run.add(event)
+            on_event(run, event)
 
-    on_event(run, header)
-    try:
+        on_event(run, header)
         sweep = Sweep(header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher)
         try:
             zygotes.preload(header.plan.cases, request.plugins)
             write(sweep.run())
         except Interrupted:
             write(sweep.ended())
+    return run
+
+
+class Recorded(Protocol):
+    """What is known of a measurement: grows with its events."""
+
+    def add(self, event: Ended) -> None:
+        """Takes one event in."""
+
+
+@contextmanager
+def recording(writer: EventWriter, known: Recorded) -> Iterator[None]:
+    """Closes the file of a measurement, and says in it if an error ended it."""
+    try:
+        yield
     except HarnessError as error:
-        run.add(Ended(now(), "failed", error.message))
+        ended = Ended(now(), "failed", error.message)
+        known.add(ended)
         with contextlib.suppress(HarnessError):  # a full disk may take no more
-            write(Ended(now(), "failed", error.message))
+            writer.write(ended)
         raise
     finally:
         writer.close()
-    return run

@@ -1,8 +1,9 @@
-"""Describes the machine and the loaded plugins, in a process that has torch."""
+"""Describes the machine, with torch or without, and the loaded plugins."""
 
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from importlib import metadata
 
 from harness import machine
@@ -19,9 +20,23 @@ def describe_machine(device: Device | None) -> Environment:
     """The environment of a run whose cases use `device`."""
     import torch
 
-    cpus = machine.affinity()
     on_cuda = device is not None and device.type == "cuda"
     features = device.features if device is not None and device.type == "cpu" else frozenset()
+    return replace(
+        without_torch(),
+        torch=str(torch.__version__),
+        cuda=torch.version.cuda,
+        device_name=device.name if on_cuda and device is not None else None,
+        driver=_driver() if on_cuda else None,
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        cpu_features=[f for f in _TELLING if f in features],
+    )
+
+
+def without_torch() -> Environment:
+    """What can be said of the machine and its software without loading torch."""
+    cpus = machine.affinity()
+    packages = machine.versions()
     return Environment(
         host=machine.host(),
         os=machine.os_name(),
@@ -33,13 +48,8 @@ def describe_machine(device: Device | None) -> Environment:
         cores_logical=len(cpus),
         cores_usable=machine.usable_cores(),
         memory_mib=machine.memory_mib(),
-        torch=str(torch.__version__),
-        cuda=torch.version.cuda,
-        device_name=device.name if on_cuda and device is not None else None,
-        driver=_driver() if on_cuda else None,
-        cpu_capability=torch.backends.cpu.get_cpu_capability(),
-        cpu_features=[f for f in _TELLING if f in features],
-        packages=machine.versions(),
+        torch=packages.get("torch"),
+        packages=packages,
         virtual=machine.is_virtual(),
     )
 

@@ -43,7 +43,8 @@ def read(path: Path) -> StoredComparison:
     try:
         header = codec.decode_event(lines[0])
     except (codec.DecodeError, ValueError) as error:
-        raise StoreError(f"{path} is no comparison: {error}") from error
+        hint = f"its raw times are in {path.with_suffix('.jsonl').name}" if path.suffix == ".json" else None
+        raise StoreError(f"{path} is no file of a live comparison: {error}", hint) from error
     if not isinstance(header, ComparisonStarted):
         raise StoreError(f"{path} is no comparison: its first line is no header of one")
     if header.schema > SCHEMA:

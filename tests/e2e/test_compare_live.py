@@ -52,6 +52,11 @@ def test_a_model_that_takes_twice_as_long_is_slower_and_one_that_takes_half_is_f
         assert (found["ratio"] > 1.3) == (ratio > 1)
         assert (found["word"], found["material"]) == (word, True) or "noisy" in found["reason"]
     assert "pairs of fresh processes in lock-step" in ended.out
+    stored = comparisonfile.read(next((ended.results / "comparisons").glob("*.jsonl")))
+    timed = [p for p in stored.pairs if p.number]
+    assert len({tuple(p.order) for p in timed}) > 1, "which side starts first is drawn for each pair"
+    rounds = {tuple(b.arm for b in p.blocks if b.round == 0) for p in timed}
+    assert len(rounds) > 1, "and so is the order within a round"
     sides = [report["compared"][0]["base"], *(one["new"] for one in report["compared"])]
     assert [s["status"] for s in sides] == ["ok"] * 3
     assert all(s["verification"]["passed"] for s in sides)
@@ -77,6 +82,23 @@ def test_the_file_holds_all_that_the_verdict_rests_on(compare, harness_command):
     torn = comparisonfile.read(file)
     assert len(torn.damage) == 1
     assert report_of(torn).compared[0].latency is not None
+
+
+def test_while_one_side_is_called_the_other_is_frozen(compare, tmp_path):
+    states = tmp_path / "states"
+    ended, _ = compare("--plugin", SPINNING, "-m", f"watching:file={states}", "--new", "runner=eager")
+    assert ended.code == 0, ended.err
+    found = states.read_text()
+    assert len(found) > 200
+    # T is stopped. A process that was told to stop may need a moment for it.
+    assert found.count("T") > 0.98 * len(found), {s: found.count(s) for s in set(found)}
+
+
+def test_where_nothing_is_forked_the_sides_are_interpreters_of_their_own(compare, monkeypatch):
+    monkeypatch.setenv("HARNESS_SPAWN", "1")
+    ended, report = compare("--plugin", SPINNING, "-m", "spinning", "--new", "model=spinning:us=3000")
+    assert ended.code == 0, ended.err
+    assert report["compared"][0]["latency"]["ratio"] > 1.5
 
 
 def test_two_versions_of_a_plugin_are_compared_each_in_processes_of_its_own(compare, tmp_path):

@@ -78,8 +78,34 @@ class Wrong(Spinning):
         return Module(params.us)
 
 
+class Watching(Spinning):
+    """Writes down, in every call, in what state the other children of its parent are."""
+
+    name = "watching"
+    summary = "looks at its siblings"
+
+    @dataclass(frozen=True)
+    class Params:
+        file: str = "states"
+
+    def build(self, params):
+        class Module(Spin):
+            def forward(self, x):
+                parent = os.getppid()
+                with open(f"/proc/{parent}/task/{parent}/children") as file:
+                    siblings = [int(p) for p in file.read().split() if int(p) != os.getpid()]
+                with open(params.file, "a") as file:
+                    for pid in siblings:
+                        with open(f"/proc/{pid}/stat") as stat:
+                            file.write(stat.read().rpartition(")")[2].split()[0])
+                return super().forward(x)
+
+        return Module(2000)
+
+
 @harness.hookimpl
 def harness_models():
+    yield Watching()
     yield Spinning()
     yield Dying()
     yield Wrong()
