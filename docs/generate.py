@@ -250,6 +250,20 @@ def _suites() -> str:
 # ---- report.schema.json, comparison.schema.json ----------------------------------------------------
 
 
+_MODULES = (
+    "anatomy",
+    "calibration",
+    "case",
+    "ceilings",
+    "comparison",
+    "events",
+    "finding",
+    "noise",
+    "report",
+)
+"""Where the types of the public formats are."""
+
+
 def report_schema() -> dict[str, Any]:
     """The JSON Schema of the report."""
     return _schema(
@@ -283,7 +297,7 @@ def _schema(
     """The JSON Schema of a public type, with the words of the dataclasses as descriptions."""
     (top,), definitions = msgspec.json.schema_components((cls,), ref_template="#/$defs/{name}")
     texts: dict[str, ClassText] = {}
-    for module in ("calibration", "case", "events", "noise", "report", "comparison"):
+    for module in _MODULES:
         texts |= class_texts(importlib.import_module(f"harness.records.{module}"))
     for title, definition in definitions.items():
         text = texts[title]

@@ -360,6 +360,8 @@ def anything(hint: Any) -> st.SearchStrategy[Any]:
             fields["label"] = st.fixed_dictionaries({"model": _TEXT, "runner": _TEXT})
         return st.builds(hint, **fields)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return st.sampled_from(args)
     if origin is list:
         return st.lists(anything(args[0]), max_size=3)
     if origin is tuple:

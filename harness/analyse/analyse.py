@@ -46,7 +46,7 @@ def analyse(run: StoredRun) -> Report:
         planned.id: _Analysed(planned, by_case.get(planned.id, []), run) for planned in header.plan.cases
     }
     records = [a.record(analysed) for a in analysed.values()]
-    return Report(SCHEMA, run_info(run), header.plan.environment, mark_best(records))
+    return Report(SCHEMA, run_info(run), header.plan.environment, mark_best(records), proofs=list(run.proofs))
 
 
 def record_of(run: StoredRun, case_id: str) -> Record:
@@ -73,6 +73,7 @@ def run_info(run: StoredRun) -> RunInfo:
         calibration=header.calibration,
         reason=ended.reason if ended else None,
         noise=noise.summary(_audits(run.samples)),
+        ceilings=header.ceilings,
     )
 
 
@@ -201,6 +202,7 @@ class _Analysed:
         baseline = everyone.get(planned.baseline_id or "")
         verifications = [s.verification for s in self.samples if s.verification is not None]
         memory = self.run.memory.get(planned.id)
+        anatomy = self.run.anatomy.get(planned.id)
         ready = self.ready()
         speedup = self.speedup(baseline)
         measured = [m for m in self.run.throughput if m.case == planned.id]
@@ -233,6 +235,7 @@ class _Analysed:
             is_baseline=planned.baseline_id == planned.id,
             aim=self.aim(),
             providers=planned.providers,
+            anatomy=anatomy.anatomy if anatomy else None,
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -262,6 +265,9 @@ class _Analysed:
         memory = self.run.memory.get(planned.id)
         if memory is not None and memory.status != OK:
             found[f"memory not measured: {memory.reason}"] = None
+        anatomy = self.run.anatomy.get(planned.id)
+        if anatomy is not None and anatomy.status not in _MEASURED:
+            found[f"not taken apart: {anatomy.reason}"] = None
         found.update(dict.fromkeys(self.warnings))
         return list(found)
 

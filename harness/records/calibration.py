@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.records.ceilings import Ceilings
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -47,6 +49,8 @@ class Calibration:
     machine: dict[str, str]
     """What the fingerprint is made of."""
     sessions: list[Session] = field(default_factory=list)
+    ceilings: list[Ceilings] = field(default_factory=list)
+    """The latest of each device and number of threads."""
 
 
 @dataclass(frozen=True)

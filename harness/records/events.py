@@ -12,6 +12,8 @@ Schema 1, the only one so far:
     sample      one replicate of a case ended, whatever way
     memory      the memory child of a case ended, whatever way
     throughput  a child that saturated a case ended, whatever way
+    anatomy     a child that took one inference of a case apart ended, whatever way
+    proof       an experiment was made to prove a finding, after the run
     ended       the run ended; absent after a kill
 
 Nothing derived is stored: medians, intervals and speed-ups are functions of these (harness.analyse).
@@ -25,8 +27,11 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.anatomy import Anatomy
 from harness.records.calibration import Spreads
 from harness.records.case import Plan, Scenario
+from harness.records.ceilings import Ceilings
+from harness.records.finding import Proof
 from harness.records.noise import BlockNoise
 
 SCHEMA = 1
@@ -109,6 +114,8 @@ class Settings:
     windows: int = 10
     """Windows in each of those processes."""
     window_s: float = 1.0
+    anatomy: bool = False
+    """One inference of each case is taken apart, in a process of its own: what findings rest on."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,8 @@ class RunStarted:
     """The axes that were asked for, for display only."""
     calibration: Spreads | None = None
     """What was known of this machine's own spread."""
+    ceilings: list[Ceilings] = field(default_factory=list)
+    """What the machine can do at most."""
 
 
 @dataclass(frozen=True)
@@ -325,6 +334,21 @@ class ThroughputMeasured:
 
 
 @dataclass(frozen=True)
+class AnatomyTaken:
+    """A child that took one inference of a case apart ended."""
+
+    case: str
+    status: str
+    seconds: float
+    anatomy: Anatomy | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+    def __post_init__(self) -> None:
+        check_status(self.status)
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run ended."""
 
@@ -344,6 +368,19 @@ EVENTS: dict[str, type] = {
     "sample": Sample,
     "memory": MemoryMeasured,
     "throughput": ThroughputMeasured,
+    "anatomy": AnatomyTaken,
+    "proof": Proof,
     "ended": Ended,
 }
-Event = RunStarted | Resumed | ReferenceMade | Built | Sample | MemoryMeasured | ThroughputMeasured | Ended
+Event = (
+    RunStarted
+    | Resumed
+    | ReferenceMade
+    | Built
+    | Sample
+    | MemoryMeasured
+    | ThroughputMeasured
+    | AnatomyTaken
+    | Proof
+    | Ended
+)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.records.anatomy import Anatomy
 from harness.records.calibration import Spreads
 from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
+from harness.records.ceilings import Ceilings
 from harness.records.events import Memory, Settings, Verification, check_status
+from harness.records.finding import Coverage, Explanation, Finding, Place, Proof
 from harness.records.noise import NoiseSummary
 
 SCHEMA = 1
@@ -43,6 +46,9 @@ class RunInfo:
     """How much processes and sessions were known to differ on this machine; null if it was not calibrated."""
     noise: NoiseSummary | None = None
     """How quiet the machine was in the timed blocks; null where they were not audited."""
+    ceilings: list[Ceilings] = field(default_factory=list)
+    """What the machine can do at most, for each device and number of threads of the run; empty where it was
+    not measured."""
 
 
 @dataclass(frozen=True)
@@ -166,17 +172,6 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A phenomenon with its cause and the measured values that prove it."""
-
-    phenomenon: str
-    cause: str
-    evidence: dict[str, Any] = field(default_factory=dict)
-    advice: str | None = None
-    records: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Record:
     """What a run knows of one case."""
 
@@ -224,6 +219,12 @@ class Record:
     """The fastest correct case of its model, parameters, batch size, device and threads."""
     providers: list[Provider] = field(default_factory=list)
     """Who provides its components; empty in reports of earlier versions."""
+    anatomy: Anatomy | None = None
+    """What one inference consists of; null where it was not looked into."""
+    place: Place | None = None
+    """What bounds it; null without anatomy or ceilings."""
+    explanation: Explanation | None = None
+    """Why its number is what it is; null where nothing was measured."""
 
     def __post_init__(self) -> None:
         check_label(self.label)
@@ -239,3 +240,8 @@ class Report:
     environment: Environment
     records: list[Record]
     findings: list[Finding] = field(default_factory=list)
+    """Over several records; those of one record are with it."""
+    coverage: Coverage | None = None
+    """How many rows are explained; null where nothing was looked into."""
+    proofs: list[Proof] = field(default_factory=list)
+    """Every experiment that was made for this run (`harness explain --prove`), the oldest first."""

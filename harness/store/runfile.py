@@ -15,6 +15,7 @@ from harness.errors import StoreError
 from harness.records import codec
 from harness.records.events import (
     SCHEMA,
+    AnatomyTaken,
     Built,
     Ended,
     Event,
@@ -25,6 +26,7 @@ from harness.records.events import (
     Sample,
     ThroughputMeasured,
 )
+from harness.records.finding import Proof
 from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
 
 SUFFIX = ".jsonl"
@@ -77,6 +79,8 @@ class StoredRun:
     references: list[ReferenceMade] = field(default_factory=list)
     memory: dict[str, MemoryMeasured] = field(default_factory=dict)
     throughput: list[ThroughputMeasured] = field(default_factory=list)
+    anatomy: dict[str, AnatomyTaken] = field(default_factory=dict)
+    proofs: list[Proof] = field(default_factory=list)
     resumed: list[Resumed] = field(default_factory=list)
     ended: Ended | None = None
     damage: list[str] = field(default_factory=list)
@@ -91,6 +95,10 @@ class StoredRun:
             self.memory[event.case] = event
         elif isinstance(event, ThroughputMeasured):
             self.throughput.append(event)
+        elif isinstance(event, AnatomyTaken):
+            self.anatomy[event.case] = event
+        elif isinstance(event, Proof):
+            self.proofs.append(event)
         elif isinstance(event, ReferenceMade):
             self.references.append(event)
         elif isinstance(event, Resumed):

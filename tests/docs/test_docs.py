@@ -25,8 +25,8 @@ from harness.hookspecs import CATALOGUE_HOOKS, LIFECYCLE_HOOKS
 from harness.records import codec
 from harness.records.case import Case, Environment, PluginInfo
 from harness.records.events import STATUSES, Memory, Settings, Verification
+from harness.records.finding import Finding
 from harness.records.report import (
-    Finding,
     Latency,
     Percentile,
     Ready,

@@ -111,7 +111,7 @@ def test_json_is_the_public_report_and_nothing_else(report):
 
 def test_json_has_the_keys_that_other_programs_read(report):
     data = json.loads(render("json", report))
-    assert data.keys() == {"schema", "run", "environment", "records", "findings"}
+    assert data.keys() == {"schema", "run", "environment", "records", "findings", "coverage", "proofs"}
     record = data["records"][0]
     assert {
         "id",
