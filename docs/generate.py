@@ -309,7 +309,7 @@ def claims_schema() -> dict[str, Any]:
         "claims",
         "What `harness claims --format json` prints.",
         {
-            ("Verdict", "word"): claims.WORDS,
+            ("Judged", "word"): claims.WORDS,
             ("Answer", "word"): claims.WORDS,
             ("Carried", "word"): claims.CARRY_WORDS,
         },

@@ -20,7 +20,7 @@ from harness.claims.metrics import LIMITS, RATIOS, SPEEDUP, TRENDS, Interval, Me
 from harness.claims.points import Here, record_at
 from harness.claims.reasons import why
 from harness.records.anatomy import OperatorShare
-from harness.records.claims import CONFIRMED, NOT_TESTABLE, REFUTED, Answer, Verdict
+from harness.records.claims import CONFIRMED, NOT_TESTABLE, REFUTED, Answer, Judged
 from harness.records.events import OK
 from harness.records.report import Record, Report
 from harness.report.numbers import percent, significant, small
@@ -36,7 +36,7 @@ class Step:
     other: Record | None
 
 
-def judge(claims: Sequence[Claim], reports: Sequence[Report], here: Here) -> list[Verdict]:
+def judge(claims: Sequence[Claim], reports: Sequence[Report], here: Here) -> list[Judged]:
     """A verdict for each claim, by the first report that has everything it needs."""
     return [_judged(claim, reports, here) for claim in claims]
 
@@ -58,7 +58,7 @@ def _has(record: Record, needs: set[str]) -> bool:
     )
 
 
-def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Verdict:
+def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Judged:
     cases = [str(p) for p in claim.points()]
     report = next((r for r in reports if answers(claim, r, here)), None)
     # What could not be measured in full is judged by what the last run knows of it.
@@ -68,7 +68,7 @@ def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Verdict:
         missing = next((p for p in claim.points() if not any(record_at(p, r, here) for r in reports)), None)
         reason = f"{missing} was not measured" if missing else "its cases were not measured in one run"
         answer = Answer("its cases", NOT_TESTABLE, reason=reason)
-        return Verdict(claim.name, claim.text, NOT_TESTABLE, [answer], cases)
+        return Judged(claim.name, claim.text, NOT_TESTABLE, [answer], cases)
     steps = []
     for point, other in claim.steps():
         record = record_at(point, report, here)
@@ -77,7 +77,7 @@ def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Verdict:
     found = _answers(claim, steps, report)
     records = [r for p in claim.points() if (r := record_at(p, report, here)) is not None]
     word = _together([a.word for a in found])
-    return Verdict(
+    return Judged(
         claim.name,
         claim.text,
         word,

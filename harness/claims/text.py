@@ -19,7 +19,7 @@ from harness.records.claims import (
     Carried,
     ClaimsReport,
     Measured,
-    Verdict,
+    Judged,
 )
 from harness.report.numbers import safe, significant
 
@@ -72,7 +72,7 @@ def summary(report: ClaimsReport) -> str:
     return ", ".join(said) if said else "nothing to judge"
 
 
-def settles(verdict: Verdict) -> int | None:
+def settles(verdict: Judged) -> int | None:
     """How many passes would settle it, if it is noise that leaves it open; None if nothing is known to."""
     needed = [a.passes_needed for a in verdict.answers if a.reason]
     known = [n for n in needed if n is not None]
@@ -83,7 +83,7 @@ def _words(report: ClaimsReport) -> list[str]:
     return [v.word for v in report.verdicts] + [c.word for c in report.carried]
 
 
-def _verdict(verdict: Verdict, widest: int, style: Style) -> list[str]:
+def _verdict(verdict: Judged, widest: int, style: Style) -> list[str]:
     word = style.paint(verdict.word.ljust(widest), _COLOURS.get(verdict.word, _YELLOW))
     lines = [f"{word}  {style.paint(safe(verdict.name), _BOLD)}"]
     indent = " " * (widest + 2)

@@ -39,7 +39,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judged:
     """What became of one claim: all its conditions must hold, one that does not refutes it."""
 
     name: str
@@ -102,7 +102,7 @@ class ClaimsReport:
     environment: Environment
     runs: list[str]
     """Ids of the runs it rests on."""
-    verdicts: list[Verdict] = field(default_factory=list)
+    verdicts: list[Judged] = field(default_factory=list)
     carried: list[Carried] = field(default_factory=list)
     """Of `--from` alone."""
     differences: list[str] = field(default_factory=list)
