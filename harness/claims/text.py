@@ -18,8 +18,8 @@ from harness.records.claims import (
     Answer,
     Carried,
     ClaimsReport,
-    Measured,
     Judged,
+    Measured,
 )
 from harness.report.numbers import safe, significant
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 import click
 
 from harness.analyse.analyse import analyse
-from harness.cli.run import Display
+from harness.cli.run import Display, ceilings_of
 from harness.cli.show import message
 from harness.errors import HarnessError, Terminated
 from harness.execute.lock import Locks
 from harness.execute.observers import Observers
 from harness.execute.run import RunRequest, launcher, make_plan, measure, start_header
 from harness.execute.signals import Interrupted, Interrupts
+from harness.explain.explain import explained
 from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.report import Report
@@ -50,13 +51,13 @@ def measured(
             for text in (*plan.warnings, *plan.notes, *zygotes.notes):
                 message(text)
             plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
-            header = start_header(request, plan, Scenario())
+            header = start_header(request, plan, Scenario(), ceilings_of(request, plan, zygotes))
             observers = Observers(plan.plugins, request.plugins, message)
             with Display(observers, header) as display:
                 run = measure(header, request, zygotes, folder, display, display.on_event, together(plan))
         except Interrupted:
             raise _ended(interrupts, what) from None
-        report = analyse(run)
+        report = explained(analyse(run))
         path = folder.report_path(header.id)
         write_whole(path, codec.pretty(report))
         observers.tell("harness_run_finished", report=report)
