@@ -57,7 +57,9 @@ def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, bui
     base = build.planned("itself", model="tiny", params=width, batch_size=2, label=label)
     cast = build.planned(base, model="tiny", params=width, batch_size=2, label=label, precision="bf16-true")
     gone = build.planned("itself", model="gone", params={}, label={"model": "gone", "runner": "eager"})
-    lost = build.planned(gone, model="gone", params={}, runner="compile", label={"model": "gone", "runner": "compile"})
+    lost = build.planned(
+        gone, model="gone", params={}, runner="compile", label={"model": "gone", "runner": "compile"}
+    )
     samples = [
         build.sample(case, n, ms + n / 100)
         for case, ms in ((base, 400.0), (cast, 4.0), (gone, 4.0), (lost, 2.0))
