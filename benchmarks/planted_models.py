@@ -1,4 +1,4 @@
-"""A plugin for the benchmarks: models of each of which one cause of slowness, or of error, is known.
+"""A plugin for the benchmarks: models of each of which it is known what takes their time.
 
 Most have a healthy twin, with `planted=false`: the same work without the cause.
 """
@@ -94,7 +94,7 @@ class Chain(Planted):
     @dataclass(frozen=True)
     class Params:
         mib: int = 4
-        """Of one sample. Verification runs at least 16 samples in float64: it needs some 100 times as much."""
+        """Of one sample. Verification takes at least 16 of them, in float64: some 100 times as much."""
 
     class Net(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -237,10 +237,9 @@ class Branches(Planted):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             for k in range(self.blocks):
                 y = torch.tanh(x * 0.5 + 0.1 * k)
-                if not self.planted or y.square().sum() >= 0:  # as it always is
-                    x = x + y * 0.5
-                else:
-                    x = x - y
+                if self.planted and y.square().sum() < 0:  # as it never is
+                    return x - y
+                x = x + y * 0.5
             return x
 
     def build(self, params: Any) -> torch.nn.Module:
@@ -272,194 +271,6 @@ class Shapes(Planted):
 
     def build(self, params: Any) -> torch.nn.Module:
         return self.Net(params.lengths if params.planted else 1)
-
-
-# ---- number formats -------------------------------------------------------------------------------
-
-
-class Islands(Planted):
-    """Between products in a narrow format stand islands that ask for their scale's own format: under
-    autocast float32, so that each is cast to and fro.
-    """
-
-    name = "islands"
-    summary = "linear layers with parts between that keep to the format of their own weights"
-
-    @dataclass(frozen=True)
-    class Params:
-        width: int = 1024
-        layers: int = 6
-
-    class Net(torch.nn.Module):
-        def __init__(self, width: int, layers: int) -> None:
-            super().__init__()
-            self.layers = torch.nn.ModuleList(linear(width, width) for _ in range(layers))
-            self.scales = torch.nn.ParameterList(torch.rand(width) + 0.5 for _ in range(layers))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            for layer, scale in zip(self.layers, self.scales, strict=True):
-                x = torch.relu(layer(x).to(scale.dtype) * scale)
-            return x
-
-    def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.width, params.layers)
-
-
-class Outlier(Planted):
-    """One weight of each layer is thousands of times as large as the others and meets a feature that is
-    always zero, as in a network that never learned anything from it. A scale for all weights of a layer
-    is set by it, and the others round to zero.
-    """
-
-    name = "outlier"
-    summary = "one huge weight in each layer, for a feature that is always zero"
-
-    @dataclass(frozen=True)
-    class Params:
-        width: int = 512
-        layers: int = 2
-        planted: bool = True
-
-    class Net(torch.nn.Module):
-        def __init__(self, width: int, layers: int, planted: bool) -> None:
-            super().__init__()
-            self.layers = torch.nn.ModuleList(linear(width, width) for _ in range(layers))
-            mask = torch.ones(width)
-            mask[0] = 0.0
-            self.register_buffer("mask", mask)
-            if planted:
-                with torch.no_grad():
-                    for layer in self.layers:
-                        layer.weight[0, 0] = 1000.0
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            for layer in self.layers:
-                x = torch.relu(layer(x * self.mask))
-            return x
-
-    def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.width, params.layers, params.planted)
-
-
-class Promotes(Planted):
-    """A table that numpy made, in float64, makes float64 of all that it meets."""
-
-    name = "promotes"
-    summary = "a float64 table that promotes everything after it"
-
-    @dataclass(frozen=True)
-    class Params:
-        width: int = 4096
-        planted: bool = True
-
-    class Net(torch.nn.Module):
-        def __init__(self, width: int, planted: bool) -> None:
-            super().__init__()
-            table = torch.linspace(0.5, 1.5, width, dtype=torch.float64 if planted else torch.float32)
-            self.register_buffer("table", table)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y = x * self.table
-            for _ in range(4):
-                y = torch.tanh(y) * 1.5 + y * 0.25
-            return y.to(x.dtype)
-
-    def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.width, params.planted)
-
-
-class Subnormal(Planted):
-    """Square roots of numbers below the smallest normal one, which add nothing to the result."""
-
-    name = "subnormal"
-    summary = "square roots of subnormal weights"
-
-    @dataclass(frozen=True)
-    class Params:
-        width: int = 65_536
-        planted: bool = True
-
-    class Net(torch.nn.Module):
-        def __init__(self, width: int, planted: bool) -> None:
-            super().__init__()
-            value = 1e-40 if planted else 1e-30
-            self.variances = torch.nn.ParameterList(torch.full((width,), value) for _ in range(4))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            for variance in self.variances:
-                x = x * (1.0 + torch.sqrt(variance))
-            return x
-
-    def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.width, params.planted)
-
-
-# ---- memory ---------------------------------------------------------------------------------------
-
-
-class Temporaries(Planted):
-    """Each operator asks for more memory than the allocator keeps, and the kernel provides each page anew."""
-
-    name = "temporaries"
-    summary = "large intermediate results, one after the other"
-
-    @dataclass(frozen=True)
-    class Params:
-        mib: int = 3
-        """Of one sample."""
-        planted: bool = True
-
-    class Net(torch.nn.Module):
-        def __init__(self, planted: bool) -> None:
-            super().__init__()
-            self.planted = planted
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            if self.planted:
-                y = (x + 1.0) * 0.5
-                y = torch.relu(y) - 0.25
-            else:
-                y = x.mean(1, keepdim=True)
-            return y.mean(1, keepdim=True)
-
-    def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.planted)
-
-    def inputs(self, params: Any, batch_size: int) -> harness.Inputs:
-        return harness.Inputs(torch.randn(batch_size, params.mib << 18) + torch.randn(batch_size, 1))
-
-
-class Layouts(Planted):
-    """Turns its axes around and has them moved in memory, again and again."""
-
-    name = "layouts"
-    summary = "permute and contiguous between cheap operators"
-
-    @dataclass(frozen=True)
-    class Params:
-        width: int = 64
-        planted: bool = True
-
-    class Net(torch.nn.Module):
-        def __init__(self, planted: bool) -> None:
-            super().__init__()
-            self.planted = planted
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            for _ in range(3):
-                if self.planted:
-                    x = x.permute(0, 2, 3, 1).contiguous()
-                    x = torch.relu(x + 0.1)
-                    x = x.permute(0, 3, 1, 2).contiguous()
-                else:
-                    x = torch.relu(x + 0.1)
-            return x
-
-    def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.planted)
-
-    def inputs(self, params: Any, batch_size: int) -> harness.Inputs:
-        return harness.Inputs(torch.randn(batch_size, params.width, 32, 32))
 
 
 # ---- what gains -----------------------------------------------------------------------------------
@@ -528,7 +339,7 @@ class Pretender(harness.Runner):
 def harness_models() -> Iterator[harness.Model]:
     for model in (
         TinyOperators, OneProduct, Chain, BigWeights, Embedding, Sleeper, PythonLoop, SmallProducts, Branches,
-        Shapes, Islands, Outlier, Promotes, Subnormal, Temporaries, Layouts, Fusable, Well,
+        Shapes, Fusable, Well,
     ):  # fmt: skip
         yield model()
 
