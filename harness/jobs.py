@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.catalogue.loading import PluginRequest
 from harness.records import codec
+from harness.records.anatomy import Anatomy
 from harness.records.case import PlannedCase, Scenario
 from harness.records.events import Memory, Saturated, Settings, Timing, Verification
 from harness.records.noise import BlockNoise
@@ -58,6 +59,14 @@ class InventoryJob:
 @dataclass(frozen=True)
 class OverheadJob:
     """Measure what a call of nothing reads."""
+
+
+@dataclass(frozen=True)
+class CeilingsJob:
+    """Measure what a device can do at most with so many threads."""
+
+    device: str
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -140,6 +149,7 @@ JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
     "overhead": OverheadJob,
+    "ceilings": CeilingsJob,
     "reference": CaseJob,
     "build": CaseJob,
     "sample": CaseJob,
@@ -150,12 +160,14 @@ JOBS: dict[str, type] = {
     "verify": CaseJob,
     "profile": ProfileJob,
     "throughput": ThroughputJob,
+    "anatomy": CaseJob,
     "arm": ArmJob,
 }
 Job = (
     PlanJob
     | InventoryJob
     | OverheadJob
+    | CeilingsJob
     | CaseJob
     | CheckJob
     | ExportJob
@@ -260,6 +272,11 @@ class ReferenceResult:
 @dataclass(frozen=True)
 class MemoryResult:
     memory: Memory
+
+
+@dataclass(frozen=True)
+class AnatomyResult:
+    anatomy: Anatomy
 
 
 @dataclass(frozen=True)

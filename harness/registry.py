@@ -29,6 +29,11 @@ def defaults() -> dict[str, Any]:
     return read("defaults.toml")
 
 
+def levers() -> list[dict[str, Any]]:
+    """Experiments that take the cause of a finding away, the first that fits first."""
+    return list(read("levers.toml")["lever"])
+
+
 def known_plugins() -> list[dict[str, Any]]:
     """Published third-party plugins: what each provides and how to install it."""
     return list(read("plugins.toml").get("plugin", []))

@@ -28,6 +28,8 @@ class Work(Protocol):
     threads: int
     profiling: bool
     """True where the session is to be profiled and not timed: a runner may switch on what it needs."""
+    in_passing: bool
+    """With `profiling`: the profile is taken in passing, so nothing is to be built anew for its sake."""
     dir: Path
     """A folder of the case's own: what `build` writes there, `load` finds in every replicate."""
     file: Path | None

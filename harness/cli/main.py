@@ -16,6 +16,7 @@ from harness.errors import ExitCode, HarnessError
 COMMANDS = {
     "run": "Measure a model under several configurations, verified and isolated.",
     "report": "Show stored runs as a table, Markdown, JSON or CSV.",
+    "explain": "Say why each number of a run is what it is, with the evidence.",
     "compare": "Which of two is faster? Verdicts with a known error rate, and a gate for CI.",
     "infer": "Run one inference: shapes, types, error against the reference, memory.",
     "check": "Does a model really run under a runner? Graph breaks, recompilations, fallbacks.",

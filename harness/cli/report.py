@@ -11,6 +11,7 @@ from harness.catalogue.loading import PluginRequest
 from harness.cli import options
 from harness.cli.show import message, reporter, show, show_details
 from harness.errors import ExitCode, StoreError, UsageError
+from harness.explain.explain import explained
 from harness.plan.suites import Axes
 from harness.records.case import AXES
 from harness.records.report import Report
@@ -75,7 +76,8 @@ def command(
     axes = Axes.from_texts(**{a: texts[a] for a in AXES}).given()
     for name in names:
         found = read(folder, name, baseline)
-        found = ordered(filtered(found, axes, statuses), sort)
+        # Before rows are left out: what is shown may be explained by what is not.
+        found = ordered(filtered(explained(found), axes, statuses), sort)
         show(found, form, output)
         if texts["verbose"] or (ctx.obj or {}).get("verbose"):
             show_details(found)

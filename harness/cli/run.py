@@ -21,6 +21,8 @@ from harness.cli import aiming, options
 from harness.cli.display import LiveDisplay, PlainDisplay, how_long
 from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.errors import ExitCode, HarnessError, UsageError
+from harness.execute.ceilings import known_or_measured
+from harness.execute.launch import Launcher
 from harness.execute.observers import Observers
 from harness.execute.run import (
     RunRequest,
@@ -30,9 +32,11 @@ from harness.execute.run import (
     start_header,
 )
 from harness.execute.signals import Interrupted, Interrupts
+from harness.explain.explain import explained
 from harness.plan import suites
 from harness.records import codec
 from harness.records.case import AXES, Plan, PlannedCase, Scenario
+from harness.records.ceilings import Ceilings
 from harness.records.events import RunStarted, Settings
 from harness.records.report import Report
 from harness.report.numbers import safe
@@ -109,6 +113,11 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option("--memory/--no-memory", default=True, help="Measure memory, in a process of its own.")
 @click.option(
+    "--anatomy/--no-anatomy",
+    default=True,
+    help="Take one inference of each case apart, in a process of its own: what `harness explain` rests on.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
@@ -156,7 +165,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             _show_plan(plan, request)
             return ExitCode.FINE
         plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
-        header = start_header(request, plan, Scenario())
+        header = start_header(request, plan, Scenario(), _ceilings(request, plan, zygotes))
         observers = Observers(plan.plugins, request.plugins, message)
         with Display(observers, header) as display:
             try:
@@ -168,7 +177,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
                 raise
         for text in zygotes.notes:
             message(text)
-    report = analyse(run)
+    report = explained(analyse(run))
     path = folder.report_path(header.id)
     write_whole(path, codec.pretty(report))
     observers.tell("harness_run_finished", report=report)
@@ -199,6 +208,7 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
             timeout_s=given["timeout"],
             tolerance=given["tolerance"],
             memory=given["memory"],
+            anatomy=given["anatomy"],
             throughput=given["throughput"] or given["callers"] is not None,
             callers=given["callers"],
             windows=given["windows"],
@@ -311,6 +321,14 @@ def _show_plan(plan: Plan, request: RunRequest) -> None:
         f"\n{supported} of {len(plan.cases)} cases would be measured, {passes} "
         f"pass{'es' * (passes != 1)} each: {how_long(plan, request.settings)}"
     )
+
+
+def _ceilings(request: RunRequest, plan: Plan, zygotes: Launcher) -> list[Ceilings]:
+    """What the machine can do at most, where cases are taken apart and held against it."""
+    if not request.settings.anatomy:
+        return []
+    pairs = [(c.case.device, c.case.threads) for c in plan.cases if not c.unsupported]
+    return known_or_measured(pairs, zygotes, message)
 
 
 def _signal_code(interrupts: Interrupts) -> ExitCode:

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -23,6 +23,7 @@ from harness.execute.sweep import Sweep, Watcher, now
 from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec
 from harness.records.case import Plan, Scenario
+from harness.records.ceilings import Ceilings
 from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
 from harness.store import calibration
 from harness.store.folder import Folder, new_run_id
@@ -94,7 +95,9 @@ def as_error(failure: object, otherwise: HarnessError) -> HarnessError:
     return otherwise
 
 
-def start_header(request: RunRequest, plan: Plan, scenario: Scenario) -> RunStarted:
+def start_header(
+    request: RunRequest, plan: Plan, scenario: Scenario, ceilings: Sequence[Ceilings] = ()
+) -> RunStarted:
     """The header of a new run."""
     return RunStarted(
         schema=SCHEMA,
@@ -108,6 +111,7 @@ def start_header(request: RunRequest, plan: Plan, scenario: Scenario) -> RunStar
         scenario=scenario,
         plan=plan,
         calibration=spreads(calibration.load()),
+        ceilings=list(ceilings),
     )
 
 

@@ -22,10 +22,11 @@ from harness.execute.outcomes import ending, result, sample_of
 from harness.execute.passes import still_wide, why_another, why_enough, with_baselines
 from harness.execute.saturate import Saturator
 from harness.execute.signals import Interrupts
-from harness.jobs import BuildResult, CaseJob, MemoryResult, ReferenceResult
+from harness.jobs import AnatomyResult, BuildResult, CaseJob, MemoryResult, ReferenceResult
 from harness.records.case import PlannedCase
 from harness.records.events import (
     OK,
+    AnatomyTaken,
     Built,
     Ended,
     Event,
@@ -214,6 +215,9 @@ class Sweep:
         if number == 0 and status in _GOES_ON and self.settings.memory and not self.interrupts:
             begin("memory")
             self._memory(planned)
+        if number == 0 and status in _GOES_ON and self.settings.anatomy and not self.interrupts:
+            begin("anatomy")
+            self._anatomy(planned)
         if status == OK and not self.interrupts:
             self.saturator.measure(planned, number, self._job(planned, number), begin)
         return status in _GOES_ON
@@ -305,6 +309,24 @@ class Sweep:
                 status=end.status,
                 seconds=outcome.seconds,
                 memory=found.memory if found else None,
+                reason=end.reason,
+                detail=end.detail,
+            )
+        )
+
+    def _anatomy(self, planned: PlannedCase) -> None:
+        timeout = self.settings.timeout_s
+        outcome = self.launcher.run(0, "anatomy", self._job(planned, 0), timeout)
+        end = ending(outcome, timeout)
+        if end.status == "interrupted":
+            return
+        found: AnatomyResult | None = result(outcome, AnatomyResult)
+        self.write(
+            AnatomyTaken(
+                case=planned.id,
+                status=end.status,
+                seconds=outcome.seconds,
+                anatomy=found.anatomy if found else None,
                 reason=end.reason,
                 detail=end.detail,
             )

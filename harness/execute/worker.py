@@ -16,6 +16,7 @@ from harness.errors import HarnessError, Unsupported
 from harness.jobs import (
     BuildResult,
     CaseJob,
+    CeilingsJob,
     Channel,
     Failure,
     InventoryJob,
@@ -42,6 +43,7 @@ _TASKS = {
     "export": ("harness.measure.export", "write"),
     "verify": ("harness.measure.export", "verify"),
     "profile": ("harness.measure.profile", "take"),
+    "anatomy": ("harness.measure.anatomy", "take"),
     "throughput": ("harness.measure.throughput", "take"),
     "arm": ("harness.measure.arm", "take"),
 }
@@ -80,10 +82,15 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
 
         overhead.take(channel)
         return
+    if isinstance(job, CeilingsJob):
+        from harness.measure import ceilings
+
+        ceilings.take(job, channel)
+        return
     from harness.measure.prepare import CaseWork
 
     case = job if isinstance(job, CaseJob) else job.case
-    work = CaseWork(case, profiling=kind == "profile")
+    work = CaseWork(case, profiling=kind in ("profile", "anatomy"), in_passing=kind == "anatomy")
     if kind == "build":
         channel.send("stage", "build")
         start = time.perf_counter()

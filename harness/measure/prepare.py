@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class CaseWork:
     """A case made real: what `Runner.build` and `Runner.load` get (see `harness.runner.Work`)."""
 
-    def __init__(self, job: CaseJob, profiling: bool = False) -> None:
+    def __init__(self, job: CaseJob, profiling: bool = False, in_passing: bool = False) -> None:
         planned, case = job.planned, job.planned.case
         # Before anything compiles: the cache of this case.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
@@ -35,6 +35,7 @@ class CaseWork:
 
         self.case = case
         self.profiling = profiling
+        self.in_passing = in_passing
         self.file = Path(job.file) if job.file else None
         self.seed = job.seed
         self.model: Model = component("model", case.model)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _PASS_S, _EMULATED_S, _ONCE_S, _START_S = 1.3, 8.0, 1.0, 5.0
 """A pass over a case, over an emulated one, what is done once, the start."""
+_APART_S = 1.0
+"""A child that takes a case apart."""
 _LOADED_S = 0.7
 """A child that saturates a case: before and after its windows."""
 
@@ -25,7 +27,8 @@ def total_estimate_s(plan: Plan, settings: Settings) -> float:
     """A rough guess of a run's wall time: cases, and the start of the processes."""
     cases = [c for c in plan.cases if not c.unsupported]
     saturated = sum(_saturated_s(c, settings) for c in cases)
-    return _START_S + sum(c.estimate_s for c in cases) * (settings.passes / 3) + saturated
+    apart = sum(_EMULATED_S if c.emulated else _APART_S for c in cases) if settings.anatomy else 0.0
+    return _START_S + sum(c.estimate_s for c in cases) * (settings.passes / 3) + saturated + apart
 
 
 def _saturated_s(planned: PlannedCase, settings: Settings) -> float:

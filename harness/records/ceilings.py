@@ -34,6 +34,6 @@ class Ceilings:
     emulated: list[str] = field(default_factory=list)
     """Number formats that the device has no arithmetic for."""
     read_gib_per_s: list[Bandwidth] = field(default_factory=list)
-    """The same for reading alone (a matrix times one vector), which weights at small batches are."""
+    """The same for reading alone, which is what a call does to weights at small batches."""
     notes: list[str] = field(default_factory=list)
     """What is odd about them: above a published peak, measured beside a neighbour."""

@@ -13,6 +13,11 @@ WITHDRAWN: State = "withdrawn"
 the phenomenon stayed."""
 
 
+Kind = Literal["place", "gain", "no gain", "trouble", "choice", "doubt"]
+"""What bounds a case; why it is faster than its baseline; why it is not; something that is not as it should
+be; what to choose; noise too large to say."""
+
+
 @dataclass(frozen=True)
 class Intervention:
     """An experiment that takes a cause away: two configurations to measure in lock-step."""
@@ -23,7 +28,7 @@ class Intervention:
     """Axis -> value as on the command line, with the cause in place."""
     new: dict[str, str]
     """The axes that differ, with the cause taken away."""
-    expect: Literal["faster", "slower", "equivalent"]
+    expect: Literal["faster", "slower", "equivalent", "correct", "smaller"]
     """What the new side is if the cause is the cause."""
     per_item: bool = False
     """Whether times are divided by the batch size: where that is what was changed."""
@@ -71,6 +76,9 @@ class Finding:
     """Ids of the records it is about, the one that it explains first."""
     key: str = ""
     """Which rule found it: stable, for programs."""
+    subject: str = ""
+    """Whose phenomenon it is, in words: `mlp at batch 64, bf16-true on eager`."""
+    kind: Kind = "place"
     state: State = SHOWN
     proof: Proof | None = None
     intervention: Intervention | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.errors import StoreError
 from harness.inventory import cache_home
 from harness.records import codec
 from harness.records.calibration import Calibration, Session
+from harness.records.ceilings import Ceilings
 
 SCHEMA = 1
 
@@ -68,14 +70,29 @@ def add(session: Session) -> tuple[Calibration, Path]:
     """
     found = load()
     found = replace(found, sessions=[*found.sessions, session])
+    return found, _keep(found)
+
+
+def add_ceilings(ceilings: Ceilings) -> Path:
+    """Keeps the ceilings of a device with so many threads, in place of earlier ones.
+
+    Raises:
+        StoreError: the cache folder cannot be written.
+    """
+    found = load()
+    others = [c for c in found.ceilings if (c.device, c.threads) != (ceilings.device, ceilings.threads)]
+    return _keep(replace(found, ceilings=[*others, ceilings]))
+
+
+def _keep(found: Calibration) -> Path:
     path = path_of(found.fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(".new")
+        beside = path.with_suffix(f".{os.getpid()}.new")
         beside.write_text(codec.pretty(found), "utf-8")
         beside.replace(path)
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror}", "XDG_CACHE_HOME says where caches are"
         ) from error
-    return found, path
+    return path

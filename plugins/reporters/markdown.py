@@ -24,6 +24,9 @@ class Markdown(harness.Reporter):
             parts += [_table(measured), _reading(report)]
             narrower = rows.wide(report)
             parts += [f"{_escape(narrower)}."] if narrower else []
+        found = rows.findings(report)
+        if found:
+            parts.append("Why:\n\n" + "\n".join(map(_item, found)))
         missing = rows.not_run(report.records)
         if missing:
             parts.append("Not measured:\n\n" + "\n".join(map(_item, missing)))

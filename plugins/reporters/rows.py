@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import harness
 from harness.analyse.noise import line
+from harness.explain.text import coverage_text, first_findings
 from harness.report import numbers
 from harness.report.tighten import how_to_tighten
 
@@ -200,6 +201,14 @@ def untold_warnings(records: list[harness.Record]) -> list[str]:
 def run_warnings(report: harness.Report) -> list[str]:
     """What was said of the whole run: a plugin that does not load, another measurement beside it."""
     return [numbers.safe(w) for w in report.run.warnings]
+
+
+def findings(report: harness.Report) -> list[str]:
+    """The first findings: what is wrong, then why the best rows are the fastest; and how many rows are
+    explained.
+    """
+    found = [numbers.safe(line) for line in first_findings(report)]
+    return [*found, coverage_text(report.coverage)] if report.coverage else found
 
 
 def ended(status: str) -> str:

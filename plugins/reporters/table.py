@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable
+
 import harness
 from harness.report import numbers
 from harness.report.select import grouped
@@ -47,6 +50,7 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
         lines += [paint(noise, _DIM)] if noise else []
         narrower = rows.wide(report)
         lines += [paint(narrower, _DIM)] if narrower else []
+    lines += _why(report, width, paint)
     if left_out:
         lines.append(paint(f"left out, the terminal is narrow: {', '.join(left_out)}", _DIM))
     lines += [f"warning: {w}" for w in (*rows.run_warnings(report), *rows.untold_warnings(report.records))]
@@ -55,6 +59,21 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
         lines.append(f"this run {status}: what is here is complete")
     lines += [paint(numbers.safe(line), _RED) for line in report.run.damage]
     return "\n".join(lines) + "\n"
+
+
+def _why(report: harness.Report, width: int, paint: Callable[..., str]) -> list[str]:
+    """The first findings, and the command that has them all."""
+    found = rows.findings(report)
+    if not found or report.coverage is None:
+        return []
+    *findings, coverage = found
+    lines = [""]
+    for text in findings:
+        head, *rest = textwrap.wrap(
+            text, max(60, width or 150), subsequent_indent="     ", initial_indent="why: "
+        )
+        lines += [paint("why:", _BOLD) + head.removeprefix("why:"), *rest]
+    return [*lines, paint(f"{coverage}: harness explain {report.run.id}", _DIM)]
 
 
 def _how(report: harness.Report, group: list[harness.Record]) -> str:

@@ -69,7 +69,7 @@ class Compile(harness.Runner):
         torch._inductor.config.freezing = options.freezing
         listener = Listener().start()
         # Generated C++ kernels then show in a profile; in a timed case they stay as users have them.
-        torch._inductor.config.cpp.enable_kernel_profile = work.profiling
+        torch._inductor.config.cpp.enable_kernel_profile = work.profiling and not work.in_passing
         compiled = torch.compile(
             work.module,
             mode=None if options.mode == "default" else options.mode,
@@ -124,6 +124,7 @@ class CompiledSession(harness.TorchSession):
             "frames_total": int(frames["total"]),
             "recompiles": len(causes),
             "recompile_reasons": causes[:MOST],
+            **_generated(),
             "cache_hits": int(counters["inductor"]["fxgraph_cache_hit"]),
             "cache_misses": int(counters["inductor"]["fxgraph_cache_miss"]),
             "cudagraph_skips": int(counters["inductor"]["cudagraph_skips"]),
@@ -147,6 +148,15 @@ def _graphs() -> int:
     from torch._dynamo.utils import counters
 
     return int(counters["stats"]["unique_graphs"])
+
+
+def _generated() -> dict[str, int]:
+    """How many kernels inductor made of how many operators; nothing where it does not say."""
+    from torch._inductor import metrics
+
+    made = int(getattr(metrics, "generated_kernel_count", 0))
+    before = int(getattr(metrics, "ir_nodes_pre_fusion", 0))
+    return {"generated_kernels": made, "nodes_before_fusion": before} if before else {}
 
 
 def _reasons(counter: str) -> list[str]:

@@ -35,6 +35,13 @@ def _axis(record, axis):
     return record["label"][axis] if axis in ("model", "runner") else record["case"][axis]
 
 
+def _quick(texts):
+    """A run takes its cases apart only where a test is about that."""
+    if "run" in texts[:1] and not {"--anatomy", "--help", "--no-anatomy"} & set(texts):
+        return [*texts, "--no-anatomy"]
+    return texts
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _known_components():
     """What there is has been asked once, as on any machine in use: slips in names are found at once."""
@@ -50,7 +57,7 @@ def harness_command(tmp_path, capfd, monkeypatch):
     monkeypatch.delenv("HARNESS_RESULTS", raising=False)
 
     def call(*arguments):
-        texts = [str(a) for a in arguments]
+        texts = _quick([str(a) for a in arguments])
         monkeypatch.setattr(sys, "argv", ["harness", *texts])
         capfd.readouterr()
         code = main.run(texts)
@@ -66,7 +73,7 @@ def harness_process(tmp_path):
 
     def start(*arguments, **variables):
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", *map(str, arguments)],
+            [sys.executable, "-m", "harness", *_quick([str(a) for a in arguments])],
             cwd=tmp_path,
             env={**os.environ, **variables},
             stdout=subprocess.PIPE,

@@ -1,0 +1,100 @@
+"""`harness explain`: why the numbers of a run are what they are."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import options
+from harness.cli.report import read
+from harness.cli.show import message, write
+from harness.errors import ExitCode, UsageError
+from harness.explain import text as shown
+from harness.explain.best import Limits, choices
+from harness.explain.brief import brief
+from harness.explain.explain import explained
+from harness.plan.suites import Axes
+from harness.records import codec
+from harness.records.case import AXES
+from harness.report.select import filtered, ordered
+from harness.store.folder import LATEST, Folder, check_output, results_folder
+
+
+@click.command("explain", short_help="Say why each number of a run is what it is, with the evidence.")
+@click.argument("run", default=LATEST, metavar="[RUN|FILE]")
+@click.option("--brief", "in_brief", is_flag=True, help="Five sentences with this machine's numbers.")
+@click.option("--no-evidence", is_flag=True, help="Leave out the measured values under each finding.")
+@click.option("--max-latency-ms", type=float, metavar="X", help="Choose among configurations this quick.")
+@click.option("--max-error", type=float, metavar="X", help="Choose among those with an error this small.")
+@click.option("--max-memory-mib", type=float, metavar="X", help="Choose among those that need this little.")
+@options.axes("to explain")
+@options.table_or_json
+@options.results
+def command(**given: Any) -> int:
+    """Say why each number of a stored run is what it is: the latest, or the given RUN id or FILE (.jsonl or
+    .json). Phenomenon, cause, measured evidence and what to try; the fastest correct configuration and
+    those that nothing beats in everything; and how many rows are explained.
+
+    \b
+    harness explain
+    harness explain --brief
+    harness explain -m mlp -b 64 --max-error 0.01
+    harness explain --format markdown --output why.md
+    """
+    if given["output"] is not None:
+        check_output(Path(given["output"]))
+    limits = _limits(given)
+    folder = Folder(results_folder(given["results"]))
+    report = explained(ordered(read(folder, given["run"]), None))
+    axes = Axes.from_texts(**{a: given[a] for a in AXES}).given()
+    if axes:
+        report = _only(report, axes)
+    if given["in_brief"]:
+        sentences = brief(report)
+        if not sentences:
+            message("nothing that was measured is correct and verified: no findings")
+        lines = sentences if given["format_"] != options.MARKDOWN else [f"- {s}" for s in sentences]
+        out = codec.pretty(sentences) if given["format_"] == options.JSON else "\n".join(lines) + "\n"
+        write(out, given["output"])
+        return ExitCode.FINE
+    chosen = choices(report.records, limits)
+    if given["format_"] == options.JSON:
+        write(codec.pretty(report), given["output"])
+    elif given["format_"] == options.MARKDOWN:
+        write(shown.markdown(report, chosen, limits), given["output"])
+    else:
+        on_terminal = given["output"] is None and sys.stdout.isatty()
+        width = shutil.get_terminal_size((110, 40)).columns if on_terminal else 110
+        style = shown.Style(width, on_terminal and not os.environ.get("NO_COLOR"))
+        write(
+            shown.text(report, chosen, limits, style, not given["no_evidence"]),
+            given["output"],
+            colour=style.colour,
+        )
+    return ExitCode.FINE
+
+
+def _limits(given: dict[str, Any]) -> Limits:
+    for name in ("max_latency_ms", "max_error", "max_memory_mib"):
+        value = given[name]
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"--{name.replace('_', '-')} must be a number above 0")
+    return Limits(given["max_latency_ms"], given["max_error"], given["max_memory_mib"])
+
+
+def _only(report: Any, axes: dict[str, tuple[str, ...]]) -> Any:
+    """The report's chosen rows, with the findings about them; baselines explain them but are not shown."""
+    chosen = filtered(report, axes, ())
+    ids = {r.id for r in chosen.records}
+    findings = [f for f in report.findings if ids & set(f.records)]
+    kept = [r.explanation for r in chosen.records if r.explanation is not None]
+    from harness.explain.rows import coverage
+
+    return replace(chosen, findings=findings, coverage=coverage(kept) if report.coverage else None)

@@ -1,0 +1,50 @@
+"""The ceilings that a run's rows are held against: known from the machine's calibration, or measured now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from harness.errors import HarnessError
+from harness.execute.launch import Launcher
+from harness.execute.outcomes import ending, result
+from harness.jobs import CeilingsJob
+from harness.records.ceilings import Ceilings
+from harness.records.events import OK
+from harness.store import calibration
+
+TIMEOUT_S = 120.0
+
+
+def known_or_measured(
+    pairs: Iterable[tuple[str, int]], zygotes: Launcher, tell: Callable[[str], None]
+) -> list[Ceilings]:
+    """The ceilings of each device with a number of threads.
+
+    What is missing is measured and kept. A failure is told and leaves it out: no run is to end over it.
+    """
+    wanted = list(dict.fromkeys(pairs))
+    known = {(c.device, c.threads): c for c in calibration.load().ceilings}
+    if any(pair not in known for pair in wanted):
+        tell("measuring what this machine can do at most (once, a few seconds)")
+    found = []
+    for pair in wanted:
+        ceilings = known.get(pair) or measured(*pair, zygotes, tell)
+        if ceilings is not None:
+            found.append(ceilings)
+    return found
+
+
+def measured(device: str, threads: int, zygotes: Launcher, tell: Callable[[str], None]) -> Ceilings | None:
+    """Measured now, in a child, and kept with the machine; None where that fails."""
+    outcome = zygotes.run(0, "ceilings", CeilingsJob(device, threads), TIMEOUT_S)
+    end = ending(outcome, TIMEOUT_S)
+    found: Ceilings | None = result(outcome, Ceilings) if end.status == OK else None
+    if found is None:
+        if end.status != "interrupted":
+            tell(f"what {device} can do at most could not be measured: {end.reason}")
+        return None
+    try:
+        calibration.add_ceilings(found)
+    except HarnessError as error:
+        tell(f"the machine's ceilings could not be kept: {error.message}")
+    return found

@@ -1,0 +1,127 @@
+"""What takes a cause away: the experiment that would prove a finding, and the command to try it.
+
+The registry says which configuration is without which cause, since the core knows no configuration by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness import registry
+from harness.explain.scene import Row, Scene
+from harness.records.case import Case
+from harness.records.finding import Finding, Intervention
+
+
+def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
+    """The findings with their experiments and, where they have none of their own, their advice."""
+    found = []
+    for one in findings:
+        row = scene.row(one.records[0]) if one.records else None
+        made = intervention(one, row) if row is not None else None
+        if made is None:
+            found.append(one)
+        else:
+            advice = one.advice or f"{made.text}: {command(made)}"
+            found.append(replace(one, intervention=made, advice=advice))
+    return found
+
+
+def intervention(finding: Finding, row: Row) -> Intervention | None:
+    """The first experiment of the registry that fits a finding and its row."""
+    for lever in registry.levers():
+        if lever["finding"] == finding.key and _fits(lever.get("of", {}), row, finding):
+            new = _changed(lever["change"], row)
+            if new:
+                return Intervention(
+                    text=lever["text"],
+                    base=_axes(row),
+                    new=new,
+                    expect=lever["expect"],
+                    per_item=lever.get("per_item", False),
+                    at_least=lever.get("at_least"),
+                )
+    return None
+
+
+def command(made: Intervention) -> str:
+    """`harness compare -m mlp ... --base runner=a --new runner=b`."""
+    changed = list(made.new)
+    options = {
+        "model": "-m",
+        "runner": "-r",
+        "precision": "-p",
+        "batch_size": "-b",
+        "device": "-d",
+        "threads": "--threads",
+    }
+    common = [
+        f"{options[a]} {v}"
+        for a, v in made.base.items()
+        if a not in changed and a in ("model", "runner", "precision", "batch_size")
+    ]
+    base = ",".join(f"{a}={made.base[a]}" for a in changed)
+    new = ",".join(f"{a}={made.new[a]}" for a in changed)
+    return f"harness compare {' '.join(common)} --base {base} --new {new}"
+
+
+def _axes(row: Row) -> dict[str, str]:
+    case, label = row.record.case, row.record.label
+    return {
+        "model": label["model"],
+        "runner": label["runner"],
+        "precision": case.precision,
+        "batch_size": str(case.batch_size),
+        "device": case.device,
+        "threads": str(case.threads),
+    }
+
+
+def _fits(of: dict[str, Any], row: Row, finding: Finding) -> bool:
+    """Whether a lever is meant for a case: every named axis has one of the values."""
+    case = row.record.case
+    for axis, wanted in of.items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if axis == "evidence":
+            if not all(finding.evidence.get(key) for key in values):
+                return False
+        elif axis == "native":
+            # The machine computes in these formats itself.
+            ceilings = row.ceilings
+            if ceilings is None or any(
+                f in ceilings.emulated or f not in ceilings.matmul_tflops for f in values
+            ):
+                return False
+        elif str(getattr(case, axis)) not in [str(v) for v in values]:
+            return False
+    return True
+
+
+def _changed(change: dict[str, Any], row: Row) -> dict[str, str] | None:
+    """The axes that differ; None if the case is like that already."""
+    case, label = row.record.case, row.record.label
+    new: dict[str, str] = {}
+    for axis, value in change.items():
+        if axis == "options":
+            text = _with_options(label["runner"], case, value)
+            if text is None:
+                return None
+            new["runner"] = text
+        elif axis == "batch_size":
+            new[axis] = str(case.batch_size * int(value.removeprefix("x")))
+        else:
+            new[axis] = str(value)
+    current = _axes(row)
+    return new if any(current.get(axis) != value for axis, value in new.items()) else None
+
+
+def _with_options(runner: str, case: Case, options: dict[str, Any]) -> str | None:
+    """The runner's text with other options; None if it has them already."""
+    if all(str(case.options.get(k)).lower() == str(v).lower() for k, v in options.items()):
+        return None
+    name, _, given = runner.partition(":")
+    kept = [piece for piece in given.split(",") if piece and piece.partition("=")[0] not in options]
+    texts = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in options.items()]
+    return f"{name}:{','.join([*kept, *texts])}"

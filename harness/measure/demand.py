@@ -1,0 +1,190 @@
+"""What a model asks for in one inference: operators, operations, bytes, casts; counted by watching one call.
+
+The call is made in eager mode, with every operator seen as it reaches its kernel, whatever runner the case
+has: so the demand is the model's and the precision's, and no runner's merit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from harness.measure.categories import category
+from harness.measure.leaves import tensor_leaves
+from harness.records.anatomy import ATTENTION, CAST, CONVOLUTION, COPY, LOOKUP, MATMUL, Demand
+
+if TYPE_CHECKING:
+    import torch
+
+    from harness.components import Inputs
+    from harness.measure.prepare import CaseWork
+
+PRODUCTS = (MATMUL, CONVOLUTION, ATTENTION)
+_MAKES_NOTHING = (
+    "empty",
+    "new_empty",
+    "empty_like",
+    "empty_strided",
+    "_unsafe_view",
+    "detach",
+    "alias",
+    "lift_fresh",
+)
+
+
+class Watch:
+    """Sums up the operators that it sees: `seeing()` around a call in `torch.no_grad()`.
+
+    Args:
+        weights: parameters and buffers of the model.
+    """
+
+    def __init__(self, weights: list[torch.Tensor]) -> None:
+        self._weights = {_storage(t): t for t in weights}
+        self._read: dict[int, int] = {}
+        """Storage of each weight that was read -> bytes."""
+        self.operators = self.moved = self.largest = self.casts = self.cast_bytes = self.weight_casts = 0
+        self.formats: Counter[str] = Counter()
+        self.flops: Counter[str] = Counter()
+        self.counted = True
+        """Whether every product's operations are known."""
+        self.cast_shapes: Counter[str] = Counter()
+
+    def seeing(self) -> AbstractContextManager[Any]:
+        """While it lasts, every operator that reaches its kernel is counted."""
+        from torch.utils._python_dispatch import TorchDispatchMode
+
+        count = self._operator
+
+        class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+            def __torch_dispatch__(
+                self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+            ) -> Any:
+                out = func(*args, **(kwargs or {}))
+                count(func, args, kwargs or {}, out)
+                return out
+
+        mode: AbstractContextManager[Any] = Mode()  # type: ignore[no-untyped-call]
+        return mode
+
+    def _operator(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        name = func.overloadpacket.__name__
+        if not _is_view(func) and name not in _MAKES_NOTHING:
+            self._count(func, name, args, kwargs, out)
+
+    def _count(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        ins, outs = tensor_leaves((args, kwargs)), tensor_leaves(out)
+        if not outs:
+            return
+        what = category(name)
+        made = sum(_bytes(t) for t in outs)
+        # A lookup reads the rows that it gives, and the places where they stand.
+        read = [min(_bytes(t), made) if what == LOOKUP and t is ins[0] else _bytes(t) for t in ins]
+        if name == "copy_":
+            read = read[1:]
+        for tensor, size in zip(ins, read, strict=False):
+            if _storage(tensor) in self._weights:
+                self._read[_storage(tensor)] = max(size, self._read.get(_storage(tensor), 0))
+        moved = sum(read) + made
+        self.operators += 1
+        self.moved += moved
+        self.largest = max(self.largest, *(_bytes(t) for t in outs))
+        source = ins[-1] if name == "copy_" else ins[0] if ins else None
+        if source is not None and what in (CAST, COPY) and source.dtype != outs[0].dtype:
+            self.casts += 1
+            self.cast_bytes += moved
+            self.weight_casts += _storage(source) in self._weights
+            self.cast_shapes["x".join(map(str, outs[0].shape))] += 1
+            return
+        if outs[0].is_floating_point():
+            kind = str(outs[0].dtype).removeprefix("torch.")
+            if what != COPY:
+                self.formats[kind] += 1
+            count = _flops(func, args, kwargs, out)
+            if count:
+                self.flops[kind] += count
+            elif count is None and (what in PRODUCTS or "transformer" in name):
+                self.counted = False
+
+    def demand(self, weights_bytes: int, inputs: Inputs, output: Any) -> Demand:
+        """What was seen, with the bytes that nobody can save."""
+        own = [*tensor_leaves((inputs.args, inputs.kwargs)), *tensor_leaves(output)]
+        return Demand(
+            flops=sum(self.flops.values()) if self.counted else None,
+            operators=self.operators,
+            moved_bytes=self.moved,
+            least_bytes=sum(self._read.values()) + sum(_bytes(t) for t in own),
+            weights_bytes=weights_bytes,
+            largest_bytes=self.largest,
+            casts=self.casts,
+            cast_bytes=self.cast_bytes,
+            weight_casts=self.weight_casts,
+            formats=dict(self.formats),
+            flops_by_format=dict(self.flops),
+        )
+
+
+def watch(work: CaseWork, weights_bytes: int | None) -> tuple[Demand, Counter[str]]:
+    """The demand of a case, and the shapes of what it casts.
+
+    Where the runner has a way of its own to the precision, the model as it is built is watched, in float32.
+
+    Args:
+        weights_bytes: what the session says of its weights; None for those of the module.
+    """
+    import torch
+
+    own_way = work.case.precision in work.runner.recipes
+    module = work.raw_module() if own_way else work.module
+    inputs = work.raw_inputs(0) if own_way else work.ready_inputs(work.raw_inputs(0))
+    context = None if own_way else work.precision.context(work.device)
+    weights = [*module.parameters(), *module.buffers()]
+    seen = Watch(weights)
+    work.model.reset(module)
+    with torch.no_grad():
+        if context is None:
+            with seen.seeing():
+                output = module(*inputs.args, **inputs.kwargs)
+        else:
+            with context, seen.seeing():
+                output = module(*inputs.args, **inputs.kwargs)
+    sizes = {_storage(t): t.untyped_storage().nbytes() for t in weights}
+    found = seen.demand(weights_bytes or sum(sizes.values()), inputs, output)
+    return found, seen.cast_shapes
+
+
+def _is_view(func: Any) -> bool:
+    """Whether an operator only looks at its input in another way: its result aliases it, unwritten."""
+    returns = func._schema.returns  # noqa: SLF001  torch has no other way to it
+    aliases = [r.alias_info for r in returns if r.alias_info is not None]
+    return bool(aliases) and not any(a.is_write for a in aliases)
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):  # a sparse or quantised tensor has none
+        return id(tensor)
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    """Of the elements, or of what stands behind them where a tensor is expanded."""
+    size = tensor.numel() * tensor.element_size()
+    try:
+        return min(size, tensor.untyped_storage().nbytes())
+    except (NotImplementedError, RuntimeError):
+        return size
+
+
+def _flops(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int | None:
+    """By torch's flop counter; None for operators that it does not count."""
+    from torch.utils import flop_counter
+
+    packet = func.overloadpacket
+    formula = flop_counter.flop_registry.get(packet)
+    if formula is None and "scaled_dot_product" in packet.__name__:
+        # The CPU's own attention is not in the registry; its products are those of any other.
+        query, key, value = args[:3]
+        return int(flop_counter.sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
+    return None if formula is None else int(formula(*args, **kwargs, out_val=out))
