@@ -77,19 +77,20 @@ class Outlier(Planted):
     class Params:
         width: int = 512
         layers: int = 2
+        outputs: int = 512
+        """Of each layer, that have such a weight: with one a scale for each output would do."""
         planted: bool = True
 
     class Net(torch.nn.Module):
-        def __init__(self, width: int, layers: int, planted: bool) -> None:
+        def __init__(self, width: int, layers: int, outputs: int) -> None:
             super().__init__()
             self.layers = torch.nn.ModuleList(linear(width, width) for _ in range(layers))
             mask = torch.ones(width)
             mask[0] = 0.0
             self.register_buffer("mask", mask)
-            if planted:
-                with torch.no_grad():
-                    for layer in self.layers:
-                        layer.weight[0, 0] = 1000.0
+            with torch.no_grad():
+                for layer in self.layers:
+                    layer.weight[:outputs, 0] = 1000.0
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             for layer in self.layers:
@@ -97,7 +98,7 @@ class Outlier(Planted):
             return x
 
     def build(self, params: Any) -> torch.nn.Module:
-        return self.Net(params.width, params.layers, params.planted)
+        return self.Net(params.width, params.layers, params.outputs if params.planted else 0)
 
 
 class Promotes(Planted):
