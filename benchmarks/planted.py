@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.planted_cases import CONTROLS, PLANTS, Control, Plant
-from benchmarks.planted_judge import Named, Outcome, run, summary
+from benchmarks.planted_judge import LOCK, Named, Outcome, run, summary
 from benchmarks.publish import TRIED, Result, Target, parser, progress, publish, table
 
 NAME = "planted"
@@ -27,7 +27,10 @@ def main() -> int:
     made.add_argument("--prove", action="store_true", help="take the causes away by experiment")
     made.add_argument("--again", action="store_true", help="run those too that were run before")
     made.add_argument("--show", action="store_true", help="run nothing: publish what is kept")
+    made.add_argument("--no-lock", action="store_true", help="measure beside other measurements")
     given = made.parse_args()
+    if given.no_lock:
+        LOCK[:] = ["--no-lock"]
     everything: dict[str, Plant | Control] = {p.name: p for p in (*PLANTS, *CONTROLS)}
     unknown = [n for n in given.names if n not in everything]
     if unknown:
@@ -78,8 +81,8 @@ def _result(outcomes: list[Outcome], shortened: bool) -> Result:
             _others(plants + controls),
         ],
         notes=[
-            "Each plant was built so that one cause dominates. *Without it*: latency over that of its healthy "
-            "twin, the same model without the cause, in the same run.",
+            "Each plant was built so that one cause dominates. *Without it*: latency over that of its "
+            "healthy twin, the same model without the cause, in the same run.",
             "Twins and controls are healthy: a trouble found of one of them is a false finding.",
             "*Proof*: the cause taken away, measured in lock-step; the ratio of times and its 99 % interval.",
             *(f"{o.name}: not run here, {o.refused}." for o in outcomes if o.refused),

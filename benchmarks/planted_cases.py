@@ -114,16 +114,17 @@ PLANTS: tuple[Plant, ...] = (
         "branches",
         "four branches on the data, between operators that could be one kernel",
         (Row("graph-breaks", "branches", "compile", batch=4),),
-        also=("fused", "pays-off", "host-bound"),
-        why=COMPILED + "; operators on 1024 numbers cost little more than their start",
+        also=("fused", "pays-off", "host-bound", "python"),
+        why=COMPILED
+        + "; operators on 1024 numbers cost little more than their start; Python runs between graphs",
         twins=("branches:planted=false",),
     ),
     Plant(
         "shapes",
         "another shape in each of four calls, and then again",
         (Row("recompiles", "shapes", "compile", batch=4),),
-        also=("host-bound", "wrapping", "fused", "pays-off"),
-        why="eight operators on 1024 numbers: starting them, or guards around what was compiled, takes the time",
+        also=("host-bound", "python", "wrapping", "fused", "pays-off"),
+        why="eight operators on 1024 numbers: starting them, or guards around compiled code, takes the time",
         twins=("shapes:planted=false",),
     ),
     Plant(

@@ -42,10 +42,10 @@ def _proved(one: Named, folder: Path) -> Named:
 
 
 def _timed(one: Named, made: dict[str, Any], folder: Path) -> Named:
-    from benchmarks.planted_judge import call, plugin_options
+    from benchmarks.planted_judge import LOCK, call, plugin_options
 
     base, new = made["base"], made["new"]
-    words = ["compare", *plugin_options(), "--results", str(folder), "--wait", "--mode", "quick"]
+    words = ["compare", *plugin_options(), "--results", str(folder), *LOCK, "--mode", "quick"]
     words += _axes({a: v for a, v in base.items() if a not in new})
     words += [
         "--base",
@@ -89,9 +89,9 @@ def decided(one: Named, made: dict[str, Any], verdict: dict[str, Any]) -> Named:
 
 def _record(axes: dict[str, str], folder: Path) -> dict[str, Any]:
     """The record of one case, run for itself."""
-    from benchmarks.planted_judge import call, plugin_options
+    from benchmarks.planted_judge import LOCK, call, plugin_options
 
-    words = ["run", *plugin_options(), "--results", str(folder), "--wait", "--passes", "1", "--until", "none"]
+    words = ["run", *plugin_options(), "--results", str(folder), *LOCK, "--passes", "1", "--until", "none"]
     words += [*_axes(axes), "--baseline", "none", "--no-anatomy", "--format", "json"]
     report = json.loads(call(words, accept=(0, 3, 4)))
     found: dict[str, Any] = report["records"][0]
