@@ -206,7 +206,7 @@ PLANTS: tuple[Plant, ...] = (
     ),
     Plant(
         "subnormal",
-        "square roots of subnormal weights",
+        "twelve divisions of subnormal weights, each twice as slow as of normal ones",
         (Row("denormals", "subnormal", batch=1),),
         twins=("subnormal:planted=false",),
     ),

@@ -129,26 +129,31 @@ class Promotes(Planted):
 
 
 class Subnormal(Planted):
-    """Square roots of numbers below the smallest normal one, which add nothing to the result."""
+    """Divides numbers below the smallest normal one, which in the end add nothing to the result.
+
+    Of a processor's instructions only some are slow on such numbers: on AMD's Zen 4 a division takes twice as
+    long, a square root ten times (whether they are flushed or not), and a product no longer at all.
+    """
 
     name = "subnormal"
-    summary = "square roots of subnormal weights"
+    summary = "divisions of subnormal weights"
 
     @dataclass(frozen=True)
     class Params:
-        width: int = 65_536
+        width: int = 16_384
         planted: bool = True
 
     class Net(torch.nn.Module):
         def __init__(self, width: int, planted: bool) -> None:
             super().__init__()
-            value = 1e-40 if planted else 1e-30
-            self.variances = torch.nn.ParameterList(torch.full((width,), value) for _ in range(4))
+            self.weight = torch.nn.Parameter(torch.full((width,), 1e-40 if planted else 1e-30))
+            self.register_buffer("scale", torch.linspace(0.9, 1.1, width))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            for variance in self.variances:
-                x = x * (1.0 + torch.sqrt(variance))
-            return x
+            small = self.weight
+            for _ in range(12):
+                small = small / self.scale
+            return x + small
 
     def build(self, params: Any) -> torch.nn.Module:
         return self.Net(params.width, params.planted)

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import planted_proofs as proofs
 from benchmarks.planted_cases import Control, Plant, Row
 from benchmarks.publish import ROOT, harness_command, load_average
 
@@ -90,10 +89,8 @@ def run(one: Plant | Control, prove: bool = False, passes: int | None = None) ->
     if refused:
         return Outcome(one.name, cause, _now(), [], [], [], [], None, 0.0, load, refused)
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
-        report = explained(one, Path(folder), passes)
+        report = explained(one, Path(folder), passes, prove)
         named, others, unexpected, accused = judged(one, report)
-        if prove:
-            named = proofs.of(named, Path(folder))
     return Outcome(
         one.name,
         cause,
@@ -108,8 +105,10 @@ def run(one: Plant | Control, prove: bool = False, passes: int | None = None) ->
     )
 
 
-def explained(one: Plant | Control, folder: Path, passes: int | None = None) -> dict[str, Any]:
-    """The report of its run as `harness explain` has it.
+def explained(
+    one: Plant | Control, folder: Path, passes: int | None = None, prove: bool = False
+) -> dict[str, Any]:
+    """The report of its run as `harness explain` has it, the expected findings put to the test if asked for.
 
     Raises:
         SystemExit: it could not be measured or explained.
@@ -119,6 +118,20 @@ def explained(one: Plant | Control, folder: Path, passes: int | None = None) -> 
     words += ["-m", ",".join(models), "-r", ",".join(one.runners), "-p", ",".join(one.precisions)]
     words += ["-b", ",".join(map(str, one.batch_sizes)), "-d", "cpu", "--threads", str(one.threads)]
     call([*words, "--anatomy", "--passes", str(passes or one.passes)], accept=(0, 3))
+    if prove and isinstance(one, Plant):
+        only = [w for key in dict.fromkeys(r.key for r in one.expected) for w in ("--only", key)]
+        words = [
+            "explain",
+            *plugin_options(),
+            "--results",
+            str(folder),
+            "--prove",
+            *only,
+            "--most",
+            "0",
+            *LOCK,
+        ]
+        call(words, accept=tuple(range(5)))
     found: dict[str, Any] = json.loads(call(["explain", "--results", str(folder), "--format", "json"]))
     return found
 
@@ -145,9 +158,9 @@ def judged(
         row = next((r for r in wanted if r.key == found["key"] and label_of(record) == text_of(r)), None)
         said = f"{found['key']} ({label_of(record)})"
         if row is not None:
-            named[row] = Named(
-                row.key, text_of(row), True, found["cause"], found["evidence"], found.get("intervention")
-            )
+            named[row] = _named(row, found)
+        elif found["state"] == "withdrawn":
+            continue
         elif record["label"]["model"] in twins:
             if found["kind"] == "trouble":
                 accused.append(f"{said}: {found['cause']}")
@@ -158,6 +171,24 @@ def judged(
         else:
             unexpected.append(f"{said}: {found['cause']}")
     return list(named.values()), others, unexpected, accused
+
+
+def _named(row: Row, found: dict[str, Any]) -> Named:
+    """An expected finding, with what its experiment came to."""
+    proof = found.get("proof") or {}
+    return Named(
+        row.key,
+        text_of(row),
+        True,
+        found["cause"],
+        found["evidence"],
+        found.get("intervention"),
+        proof.get("proved"),
+        proof.get("ratio"),
+        proof.get("low"),
+        proof.get("high"),
+        proof.get("reason") or "",
+    )
 
 
 def plugin_options() -> list[str]:

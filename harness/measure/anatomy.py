@@ -17,6 +17,7 @@ from harness.measure import kernels
 from harness.measure.categories import category
 from harness.measure.demand import watch
 from harness.measure.loaded import LoadedCase
+from harness.measure.torchprofile import GRAPH
 from harness.records.anatomy import CAST, COPY, GENERATED, OTHER, Anatomy, Demand, KernelUse, OperatorShare
 from harness.records.profile import KERNEL, OperatorTime, Recording
 from harness.runner import Profiling
@@ -34,8 +35,6 @@ WARM_S = 0.1
 SLOW_S = 1.0
 """Of a call that takes longer one is enough."""
 _MOST_KERNELS = 6
-_GRAPH = "CompiledFxGraph"
-"""In the name of torch's mark around the call of one compiled graph."""
 
 
 def take(work: CaseWork, job: CaseJob, channel: Channel) -> None:
@@ -201,8 +200,8 @@ def _generated_ms(recording: Recording, outside_ms: float) -> float:
 
     Marks are lengthened by the profiler like all else, so their shares of each other count.
     """
-    graphs = sum(d.self_us for d in recording.dispatch if _GRAPH in d.name)
-    around = sum(d.self_us for d in recording.dispatch if _GRAPH not in d.name)
+    graphs = sum(d.self_us for d in recording.dispatch if d.name == GRAPH)
+    around = sum(d.self_us for d in recording.dispatch if d.name != GRAPH)
     if graphs:
         return outside_ms * graphs / (graphs + around)
     return max(0.0, outside_ms - around / 1e3 / max(1, len(recording.wall_us)))
