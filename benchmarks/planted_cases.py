@@ -236,15 +236,15 @@ PLANTS: tuple[Plant, ...] = (
     Plant(
         "promotes",
         "a float64 table that makes float64 of all after it",
-        (Row("float64", "promotes", batch=64),),
+        (Row("float64", "promotes", batch=8),),
         twins=("promotes:planted=false",),
     ),
     Plant(
         "layouts",
         "six changes of the layout between cheap operators",
-        (Row("copies", "layouts", batch=16),),
-        also=("memory-bound",),
-        why="copies are reading and writing",
+        (Row("copies", "layouts", batch=1),),
+        also=("memory-bound", "host-bound"),
+        why="copies are reading and writing; small ones cost little more than their start",
         twins=("layouts:planted=false",),
     ),
     Plant(

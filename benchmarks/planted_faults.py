@@ -109,7 +109,8 @@ class Promotes(Planted):
 
     @dataclass(frozen=True)
     class Params:
-        width: int = 4096
+        width: int = 2048
+        """Small enough for the allocator to keep what it gets: temporaries have a plant of their own."""
         planted: bool = True
 
     class Net(torch.nn.Module):
@@ -202,7 +203,7 @@ class Layouts(Planted):
 
     @dataclass(frozen=True)
     class Params:
-        width: int = 64
+        width: int = 16
         planted: bool = True
 
     class Net(torch.nn.Module):

@@ -18,6 +18,8 @@ from benchmarks.publish import ROOT, harness_command, load_average
 PLUGINS = tuple(Path(__file__).with_name(f"planted_{part}.py") for part in ("models", "faults"))
 LOCK = ["--wait"]
 """One measurement at a time; `--no-lock` takes its place where only function matters."""
+MORE: list[str] = []
+"""More options of every run."""
 AFTER_S = 900
 """A command that takes longer is stopped."""
 
@@ -117,7 +119,7 @@ def explained(
     words = ["run", *plugin_options(), "--results", str(folder), *LOCK, "--until", "none"]
     words += ["-m", ",".join(models), "-r", ",".join(one.runners), "-p", ",".join(one.precisions)]
     words += ["-b", ",".join(map(str, one.batch_sizes)), "-d", "cpu", "--threads", str(one.threads)]
-    call([*words, "--anatomy", "--passes", str(passes or one.passes)], accept=(0, 3))
+    call([*words, "--anatomy", "--passes", str(passes or one.passes), *MORE], accept=(0, 3))
     if prove and isinstance(one, Plant):
         only = [w for key in dict.fromkeys(r.key for r in one.expected) for w in ("--only", key)]
         words = [

@@ -5,7 +5,7 @@ import pytest
 from benchmarks import planted_judge
 from benchmarks.planted_cases import CONTROLS, PLANTS
 
-QUICK = {"sleeper", "temporaries", "promotes", "pretender"}
+QUICK = {"sleeper", "promotes", "pretender"}
 
 
 @pytest.fixture(autouse=True)
@@ -18,8 +18,11 @@ def _marked(plants):
 
 
 @pytest.mark.parametrize("plant", _marked(p for p in PLANTS if p.name != "chain"))
-def test_a_planted_cause_is_named_and_its_healthy_twin_is_not(plant):
-    outcome = planted_judge.run(plant, passes=1 if plant.name in QUICK else None)
+def test_a_planted_cause_is_named_and_its_healthy_twin_is_not(plant, monkeypatch):
+    quick = plant.name in QUICK
+    if quick:
+        monkeypatch.setattr(planted_judge, "MORE", ["--no-memory"])
+    outcome = planted_judge.run(plant, passes=1 if quick else None)
     if outcome.refused:
         pytest.skip(outcome.refused)
     assert [n.key for n in outcome.named if not n.found] == []
