@@ -23,7 +23,7 @@ def known_or_measured(
     What is missing is measured and kept. A failure is told and leaves it out: no run is to end over it.
     """
     wanted = list(dict.fromkeys(pairs))
-    known = {(c.device, c.threads): c for c in calibration.load().ceilings}
+    known = {(c.device, c.threads): c for c in calibration.load().ceilings if _complete(c)}
     if any(pair not in known for pair in wanted):
         tell("measuring what this machine can do at most (once, a few seconds)")
     found = []
@@ -32,6 +32,11 @@ def known_or_measured(
         if ceilings is not None:
             found.append(ceilings)
     return found
+
+
+def _complete(known: Ceilings) -> bool:
+    """Whether all that is measured now was measured then."""
+    return known.device != "cpu" or known.fault_us is not None
 
 
 def measured(device: str, threads: int, zygotes: Launcher, tell: Callable[[str], None]) -> Ceilings | None:

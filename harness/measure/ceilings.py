@@ -7,6 +7,8 @@ is timed.
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ EMULATED = 0.4
 _DEAR_S = 0.15
 """A product that takes longer than this is tried no larger."""
 _TINY, _CHAIN = 16, 100
+_FAULTED_MIB = 16
 _MIB, _GIB = 1 << 20, 1 << 30
 _PINNED_SET = 4.0
 """So many times a working set is gone through at least in a try, as far as it is small."""
@@ -66,6 +69,7 @@ def measure_ceilings(device_name: str, threads: int) -> Ceilings:
         bandwidth=moved,
         read_gib_per_s=read,
         launch_us=launch,
+        fault_us=None if place.startswith("cuda") else _fault_us(),
         emulated=[name for name, rate in found.items() if name != "float32" and rate < EMULATED * full],
     )
 
@@ -145,7 +149,33 @@ def _bandwidths(timer: Timer, place: str) -> tuple[list[Bandwidth], list[Bandwid
 
 
 def _best(found: dict[float, list[float]]) -> list[Bandwidth]:
-    return [Bandwidth(mib, max(rates)) for mib, rates in sorted(found.items())]
+    """The best try of each size, or of a larger one: no cache is slower than the memory behind it, and small
+    sets suffer most where a neighbour keeps a thread from its share.
+    """
+    best: list[Bandwidth] = []
+    rate = 0.0
+    for mib, rates in sorted(found.items(), reverse=True):
+        rate = max(rate, *rates)
+        best.insert(0, Bandwidth(mib, rate))
+    return best
+
+
+def _fault_us() -> float | None:
+    """A page of new memory, written for the first time and then again: the best of some tries."""
+    count = _FAULTED_MIB * _MIB
+    found = []
+    for _ in range(TRIES):
+        memory = mmap.mmap(-1, count)
+        view = (ctypes.c_char * count).from_buffer(memory)
+        times = []
+        for _ in range(2):
+            start = time.perf_counter()
+            ctypes.memset(ctypes.addressof(view), 1, count)
+            times.append(time.perf_counter() - start)
+        del view
+        memory.close()
+        found.append((times[0] - times[1]) / (count / mmap.PAGESIZE) * 1e6)
+    return min(found) if min(found) > 0 else None
 
 
 def _fitting(place: str) -> Iterable[float]:
