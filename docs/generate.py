@@ -4,6 +4,7 @@
     reference.md          commands with their options, exit codes, statuses, components, suites
     report.schema.json    the JSON Schema of the public report
     comparison.schema.json   the JSON Schema of a comparison
+    claims.schema.json    the JSON Schema of judged claims
 
 `--check` writes nothing and exits with 1 if a file is not what would be written.
 """
@@ -32,7 +33,7 @@ from harness import errors, hookspecs, registry
 from harness.catalogue import Catalogue, load
 from harness.cli import main as cli
 from harness.components import Precision
-from harness.records import comparison, report
+from harness.records import claims, comparison, report
 from harness.records.events import STATUSES
 from harness.report.select import KEYS
 
@@ -184,6 +185,7 @@ def reference() -> str:
     parts.append(f"Keys of `harness report --sort`: {keys}.")
     parts += ["## Exit codes", _exit_codes(), "## Statuses", _statuses()]
     parts += ["## Components in the box", *_components(), "## Suites in the box", _suites()]
+    parts += ["## Claims in the box", _claims()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -247,6 +249,13 @@ def _suites() -> str:
     return _table(("suite", "what is in it"), rows)
 
 
+def _claims() -> str:
+    rows = []
+    for name in registry.claims_names():
+        rows.append((f"`{name}`", tomllib.loads(registry.claims_text(name)).get("summary", "")))
+    return _table(("claims", "what is in it"), rows)
+
+
 # ---- report.schema.json, comparison.schema.json ----------------------------------------------------
 
 
@@ -255,6 +264,7 @@ _MODULES = (
     "calibration",
     "case",
     "ceilings",
+    "claims",
     "comparison",
     "events",
     "finding",
@@ -287,6 +297,21 @@ def comparison_schema() -> dict[str, Any]:
             ("Side", "status"): STATUSES,
             ("Verdict", "word"): comparison.WORDS,
             ("ComparisonInfo", "kind"): kinds,
+        },
+    )
+
+
+def claims_schema() -> dict[str, Any]:
+    """The JSON Schema of judged claims."""
+    return _schema(
+        claims.ClaimsReport,
+        claims.SCHEMA,
+        "claims",
+        "What `harness claims --format json` prints.",
+        {
+            ("Judged", "word"): claims.WORDS,
+            ("Answer", "word"): claims.WORDS,
+            ("Carried", "word"): claims.CARRY_WORDS,
         },
     )
 
@@ -331,6 +356,7 @@ def files() -> dict[str, str]:
         "reference.md": reference(),
         "report.schema.json": _json(report_schema()),
         "comparison.schema.json": _json(comparison_schema()),
+        "claims.schema.json": _json(claims_schema()),
     }
 
 

@@ -53,3 +53,14 @@ def suite_names() -> list[str]:
 def suite_text(name: str) -> str:
     """The TOML text of a suite in the box."""
     return resources.files(PACKAGE).joinpath("suites", f"{name}.toml").read_text("utf-8")
+
+
+def claims_names() -> list[str]:
+    """The files of claims in the box."""
+    folder = resources.files(PACKAGE).joinpath("claims")
+    return sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".toml"))
+
+
+def claims_text(name: str) -> str:
+    """The TOML text of a file of claims in the box."""
+    return resources.files(PACKAGE).joinpath("claims", f"{name}.toml").read_text("utf-8")

@@ -1,8 +1,9 @@
-"""`harness list`: every component and suite, without loading torch or any plugin."""
+"""`harness list`: every component, suite and file of claims, without loading torch or any plugin."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -17,10 +18,15 @@ _SECTIONS = {
     "precisions": "precision",
     "reporters": "reporter",
 }
+_FILES: dict[str, tuple[Callable[[], list[str]], Callable[[str], str]]] = {
+    "suites": (registry.suite_names, registry.suite_text),
+    "claims": (registry.claims_names, registry.claims_text),
+}
+"""Title -> the names of TOML files in the registry, and the text of one."""
 
 
-@click.command("list", short_help="List models, runners, precisions, reporters and suites.")
-@click.argument("section", required=False, type=click.Choice([*_SECTIONS, "suites"]))
+@click.command("list", short_help="List models, runners, precisions, reporters, suites and claims.")
+@click.argument("section", required=False, type=click.Choice([*_SECTIONS, *_FILES]))
 @options.plugins
 @click.pass_context
 def command(ctx: click.Context, /, section: str | None, plugin: tuple[str, ...], **_: object) -> int:
@@ -28,15 +34,16 @@ def command(ctx: click.Context, /, section: str | None, plugin: tuple[str, ...],
     something cannot be used here. The first call on a machine asks a child process, the others a cache.
     """
     formatter = click.HelpFormatter(max_width=None)
-    if section != "suites":
+    if section not in _FILES:
         found = _stock(options.plugin_texts(ctx, plugin))
         for problem in found["problems"]:
             click.echo(_clean(problem), err=True)
         for title, kind in _SECTIONS.items():
             if section in (None, title):
                 _write(formatter, title, [c for c in found["components"] if c["kind"] == kind])
-    if section in (None, "suites"):
-        _write_suites(formatter)
+    for title, (names, text) in _FILES.items():
+        if section in (None, title):
+            _write_files(formatter, title, names(), text)
     click.echo(formatter.getvalue().rstrip())
     return ExitCode.FINE
 
@@ -105,14 +112,13 @@ def _value(default: Any) -> str:
     return str(default)
 
 
-def _write_suites(formatter: click.HelpFormatter) -> None:
+def _write_files(
+    formatter: click.HelpFormatter, title: str, names: list[str], text: Callable[[str], str]
+) -> None:
     import tomllib
 
-    with formatter.section("suites"):
-        rows = []
-        for name in registry.suite_names():
-            rows.append((name, tomllib.loads(registry.suite_text(name)).get("summary", "")))
-        formatter.write_dl(rows, col_max=24)
+    with formatter.section(title):
+        formatter.write_dl([(n, tomllib.loads(text(n)).get("summary", "")) for n in names], col_max=24)
 
 
 def _clean(text: str) -> str:

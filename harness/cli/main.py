@@ -18,13 +18,14 @@ COMMANDS = {
     "report": "Show stored runs as a table, Markdown, JSON or CSV.",
     "explain": "Say why each number of a run is what it is, with the evidence.",
     "compare": "Which of two is faster? Verdicts with a known error rate, and a gate for CI.",
+    "claims": "Are claims about configurations true here? Verdicts, and a gate for CI.",
     "infer": "Run one inference: shapes, types, error against the reference, memory.",
     "check": "Does a model really run under a runner? Graph breaks, recompilations, fallbacks.",
     "export": "Export a model to a file, verified at several batch sizes.",
     "serve": "Serve a model over HTTP: /infer, /health, /benchmark/quick, /metrics, /docs.",
     "profile": "Find the hot operators of one case, and write a trace for Perfetto.",
     "doctor": "Say what this machine is, and what would disturb a measurement on it.",
-    "list": "List models, runners, precisions, reporters and suites.",
+    "list": "List models, runners, precisions, reporters, suites and claims.",
 }
 """Every subcommand with its help line, so that `--help` imports none of them."""
 

@@ -165,7 +165,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             _show_plan(plan, request)
             return ExitCode.FINE
         plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
-        header = start_header(request, plan, Scenario(), _ceilings(request, plan, zygotes))
+        header = start_header(request, plan, Scenario(), ceilings_of(request, plan, zygotes))
         observers = Observers(plan.plugins, request.plugins, message)
         with Display(observers, header) as display:
             try:
@@ -323,7 +323,7 @@ def _show_plan(plan: Plan, request: RunRequest) -> None:
     )
 
 
-def _ceilings(request: RunRequest, plan: Plan, zygotes: Launcher) -> list[Ceilings]:
+def ceilings_of(request: RunRequest, plan: Plan, zygotes: Launcher) -> list[Ceilings]:
     """What the machine can do at most, where cases are taken apart and held against it."""
     if not request.settings.anatomy:
         return []

@@ -16,12 +16,19 @@ def still_wide(
     return [c for c in cases if timings.get(c.id) and too_wide(timings[c.id], until)]
 
 
-def with_baselines(wide: Sequence[PlannedCase], cases: Sequence[PlannedCase]) -> list[PlannedCase]:
+def with_baselines(
+    wide: Sequence[PlannedCase], cases: Sequence[PlannedCase], together: Sequence[frozenset[str]] = ()
+) -> list[PlannedCase]:
     """The wide ones and the baselines they are counted from, in the order of `cases`.
 
-    A speed-up is paired by pass, so its interval narrows only where both were measured.
+    A ratio is paired by pass, so its interval narrows only where both were measured. `together` has the ids
+    of other cases that ratios are made of.
     """
-    chosen = {c.id for c in wide} | {c.baseline_id for c in wide}
+    names = {c.id for c in wide}
+    chosen: set[str | None] = {*names, *(c.baseline_id for c in wide)}
+    for group in together:
+        if group & names:
+            chosen |= group
     return [c for c in cases if c.id in chosen]
 
 

@@ -122,11 +122,13 @@ def measure(
     folder: Folder,
     watcher: Watcher,
     on_event: Callable[[StoredRun, Event], None] = lambda run, event: None,
+    together: Sequence[frozenset[str]] = (),
 ) -> StoredRun:
     """Measures a plan and keeps every event in the run's file.
 
     Args:
         on_event: told of each event once it is on the disk, with all that is known so far.
+        together: ids of cases whose ratios are wanted: further passes take them together.
     """
     interrupts = zygotes.interrupts
     assert interrupts is not None
@@ -140,7 +142,7 @@ def measure(
             on_event(run, event)
 
         on_event(run, header)
-        sweep = Sweep(header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher)
+        sweep = Sweep(header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher, together)
         try:
             zygotes.preload(header.plan.cases, request.plugins)
             write(sweep.run())

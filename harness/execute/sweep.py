@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -72,6 +72,7 @@ class Sweep:
         folder: a temporary folder of the run.
         interrupts: set by signals.
         watcher: who looks on.
+        together: ids of cases whose ratios are wanted: one is measured again only with the others.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Sweep:
         folder: Path,
         interrupts: Interrupts,
         watcher: Watcher,
+        together: Sequence[frozenset[str]] = (),
     ) -> None:
         self.header = header
         self.settings = header.settings
@@ -92,6 +94,7 @@ class Sweep:
         self.folder = folder
         self.interrupts = interrupts
         self.watcher = watcher
+        self.together = together
         self.active = [c for c in header.plan.cases if not c.unsupported]
         self.saturator = Saturator(self.settings, launcher, write, lambda: bool(interrupts))
         self._references: dict[str, str] = {}
@@ -137,7 +140,7 @@ class Sweep:
         wide = still_wide(self.active, self._timings, settings.until)
         # An incorrect baseline has no timings here, and is measured no further.
         measured = [c for c in self.active if c.id in self._timings]
-        chosen = with_baselines(wide, measured)
+        chosen = with_baselines(wide, measured, self.together)
         for planned in [c for c in self.active if c not in chosen]:
             self._leave(planned)
         if chosen:

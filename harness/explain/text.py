@@ -87,7 +87,9 @@ def _row(record: Record, style: Style, evidence: bool) -> list[str]:
     if said is not None:
         main = next((f for f in record.findings if f.key == said.key), None)
         if main is not None:
-            lines += _finding(main, style, 4, evidence, phenomenon=False)
+            lines += _finding(
+                main, style, 4, evidence, phenomenon=main.kind in ("place", "trouble"), bullet=""
+            )
             shown.add(id(main))
         elif said.explained:
             lines += style.wrap(said.text, 4)
@@ -100,12 +102,18 @@ def _row(record: Record, style: Style, evidence: bool) -> list[str]:
 
 
 def _finding(
-    finding: Finding, style: Style, indent: int, evidence: bool, phenomenon: bool = True, named: bool = False
+    finding: Finding,
+    style: Style,
+    indent: int,
+    evidence: bool,
+    phenomenon: bool = True,
+    named: bool = False,
+    bullet: str = "- ",
 ) -> list[str]:
     word = {PROVED: "proved: ", WITHDRAWN: "withdrawn: "}.get(finding.state, "")
     subject = f"{finding.subject}: " if finding.subject and named else ""
     body = f"{subject}{finding.phenomenon}: {finding.cause}" if phenomenon else finding.cause
-    lines = style.wrap(f"{word}{body}", indent, "" if not phenomenon else "- ")
+    lines = style.wrap(f"{word}{body}", indent, bullet)
     if word:
         lines[0] = lines[0].replace(word, style.paint(word, _GREEN if finding.state == PROVED else _DIM), 1)
     if evidence and finding.evidence:

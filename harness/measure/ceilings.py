@@ -31,7 +31,6 @@ SETS_MIB = (0.5, 2.0, 8.0, 32.0, 128.0, 256.0)
 CUDA_SETS_MIB = (2.0, 8.0, 32.0, 128.0, 512.0, 1024.0)
 BUDGET_S = 2.2
 FORMATS = ("float32", "bfloat16", "float16")
-TF32 = "tf32"
 EMULATED = 0.4
 """A 16-bit format that is slower than float32 by this much is imitated.
 
@@ -80,8 +79,8 @@ def measure_ceilings(device_name: str, threads: int, budget_s: float = BUDGET_S)
         works += [(clock, work) for work in _bandwidths(place)]
         turns = reached([(host, _chain(place)), *works], budget_s, audit)
         products_at = _best(turns.rates, found) | {name: rate for name, rate in slow.items() if rate}
-        if TF32 in device.features:
-            products_at[TF32] = _tf32(clock, place, budget_s / 5, audit)
+        if devices.TF32 in device.features:
+            products_at[devices.TF32] = _tf32(clock, place, budget_s / 5, audit)
     tflops = {name: rate / 1e12 for name, rate in products_at.items()}
     moved = _by_set(turns.rates, "move")
     return Ceilings(

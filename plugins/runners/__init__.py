@@ -1,4 +1,4 @@
-"""The runners in the box: eager PyTorch, torch.compile and ONNX Runtime."""
+"""The runners in the box: eager PyTorch, torch.compile, ONNX Runtime and CUDA graphs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import harness
 
 from .compile import Compile
+from .cudagraph import CudaGraph
 from .eager import Eager
 from .onnxruntime import OnnxRuntime
 
@@ -16,3 +17,4 @@ def harness_runners() -> Iterable[harness.Runner]:
     yield Eager()
     yield Compile()
     yield OnnxRuntime()
+    yield CudaGraph()

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import harness
 
 from .dynamo import Listener, recompilations, stage_seconds
+from .recording import record
 
 MOST = 5
 """So many graph breaks and recompilations are told one by one."""
@@ -30,6 +31,7 @@ class Compile(harness.Runner):
         fullgraph: bool = False
         dynamic: bool | None = None
         freezing: bool = False
+        recorded: bool = False
 
     _loaded = 0
     """How many sessions this process has loaded."""
@@ -71,7 +73,7 @@ class Compile(harness.Runner):
         # Generated C++ kernels then show in a profile; in a timed case they stay as users have them.
         torch._inductor.config.cpp.enable_kernel_profile = work.profiling and not work.in_passing
         compiled = torch.compile(
-            work.module,
+            record(work.module, work.inputs, work) if options.recorded else work.module,
             mode=None if options.mode == "default" else options.mode,
             fullgraph=options.fullgraph,
             dynamic=options.dynamic,

@@ -42,6 +42,9 @@ class OnnxRuntime(harness.Runner):
     class Params:
         providers: tuple[str, ...] = ()
         graph_optimization_level: Literal["all", "extended", "basic", "disabled"] = "all"
+        spinning: bool = True
+        prepacking: bool = True
+        per_channel: bool = True
 
     def available(self) -> str | None:
         from importlib.util import find_spec
@@ -79,13 +82,13 @@ class OnnxRuntime(harness.Runner):
 
     def build(self, work: harness.Work) -> None:
         export(work.module, work.inputs, work.dir / FILE)
-        self._quantise(work, work.dir / FILE)
-        (work.dir / FACTS).write_text(json.dumps(graph_facts(work, open_session)))
+        quantised = self._quantise(work, work.dir / FILE)
+        (work.dir / FACTS).write_text(json.dumps({**graph_facts(work, open_session), **quantised}))
 
-    def _quantise(self, work: harness.Work, path: Path) -> None:
+    def _quantise(self, work: harness.Work, path: Path) -> dict[str, Any]:
+        """What it did to the weights; nothing where the precision needs none of it."""
         recipe = self.recipes.get(work.case.precision)
-        if recipe is not None:
-            recipe(path)
+        return {} if recipe is None else {"quantised": recipe(path, work.options.per_channel)}
 
     def export(self, work: harness.Work, target: Path, options: harness.ExportOptions) -> harness.Exported:
         import onnx
@@ -118,6 +121,10 @@ def open_session(work: harness.Work, change: Callable[[Any], None] = lambda opti
         "basic": levels.ORT_ENABLE_BASIC,
         "disabled": levels.ORT_DISABLE_ALL,
     }[work.options.graph_optimization_level]
+    if not work.options.spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not work.options.prepacking:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     options.log_severity_level = 3
     change(options)
     chosen = _providers(work.options, work.device)
@@ -212,6 +219,8 @@ class OnnxSession(harness.Session):
             "onnxruntime": onnxruntime.__version__,
             "intra_op_threads": options.intra_op_num_threads,
             "graph_optimization_level": self._work.options.graph_optimization_level,
+            "spinning": self._work.options.spinning,
+            "prepacking": self._work.options.prepacking,
             **built,
         }
 

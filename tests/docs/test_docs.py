@@ -69,7 +69,7 @@ def blocks(text: str, language: str) -> list[str]:
 # ---- generated pages --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "reference.md", "report.schema.json", "comparison.schema.json"])
+@pytest.mark.parametrize("name", list(generate.files()))
 def test_a_generated_file_is_what_would_be_generated(name: str):
     assert page(name) == generate.files()[name], "run python -m docs.generate"
 
@@ -283,7 +283,7 @@ def test_the_schema_refuses_what_is_no_report(validator: jsonschema.Draft202012V
 
 
 def test_the_schema_says_what_its_types_and_keys_are():
-    for file in ("comparison.schema.json", "report.schema.json"):
+    for file in ("claims.schema.json", "comparison.schema.json", "report.schema.json"):
         schema = json.loads(page(file))
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
         assert schema["title"]
@@ -414,3 +414,19 @@ def test_the_pages_build_without_warnings(tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "html" / "index.html").exists()
+
+
+def test_the_page_of_claims_names_every_word_of_their_language():
+    from harness.claims.language import CLAIM_KEYS
+
+    for word in CLAIM_KEYS:
+        assert re.search(rf"`{word}`", page("claims.md")), word
+
+
+def test_claims_that_are_shown_can_be_read():
+    from harness.claims.language import parse
+
+    shown = [b for b in blocks(page("claims.md"), "toml") if "[[claim]]" in b]
+    assert shown
+    for number, text in enumerate(shown):
+        parse(f"block {number}", text)

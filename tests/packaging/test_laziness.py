@@ -52,6 +52,8 @@ def stored(tmp_path_factory):
         ("run", "--help"),
         ("list",),
         ("list", "suites"),
+        ("list", "claims"),
+        ("claims", "--help"),
         ("doctor",),
         ("report",),
         ("report", "--format", "markdown"),

@@ -13,6 +13,7 @@ from harness.report.numbers import percent as per_cent
 
 MOSTLY = 0.5
 """The part that accounts for half of a difference is where its cause is."""
+_LITTLE = 1.1
 _PLAIN = (ELEMENTWISE, NORMALISATION, REDUCTION, OTHER, GENERATED)
 
 
@@ -21,7 +22,9 @@ def gains(row: Row) -> Iterator[Finding]:
     if row.baseline is None or row.ratio is None:
         return
     if row.unsure:
-        yield _doubt(row)
+        little = _amdahl(row)
+        # However noisy: what cannot gain a tenth has its reason.
+        yield _doubt(row) if little is None or little.evidence["amdahl_bound"] > _LITTLE else little
         return
     if row.faster:
         yield from _faster(row)
@@ -339,28 +342,38 @@ def _equal(row: Row) -> Iterator[Finding]:
     if not row.same("runner"):
         if same_operators(row):
             return  # said as a trouble
-        products = base.share(*PRODUCTS)
-        if products >= MOSTLY and row.same("precision"):
-            hottest = next(
-                (o for o in (base.anatomy.operators if base.anatomy else []) if o.category in PRODUCTS), None
-            )
-            name = f" ({hottest.name})" if hottest else ""
-            yield finding(
-                "amdahl",
-                "no gain",
-                row,
-                against(row),
-                f"{percent(products)} of the baseline's time is in matrix products{name}, which "
-                "both leave to the same library: "
-                f"all else made free would give {times_text(1 / products)} (Amdahl)",
-                {
-                    "speedup": row.ratio,
-                    "products_share": products,
-                    "amdahl_bound": 1 / products,
-                    "products_ms": sum(row.parts.get(p, 0.0) for p in PRODUCTS) or None,
-                    "baseline_products_ms": sum(base.parts.get(p, 0.0) for p in PRODUCTS),
-                },
-            )
+        little = _amdahl(row)
+        if little is not None:
+            yield little
+
+
+def _amdahl(row: Row) -> Finding | None:
+    """What a runner could gain at most where it leaves the products to the same library."""
+    base = row.baseline
+    if base is None or row.same("runner") or not row.same("precision") or same_operators(row):
+        return None
+    products = base.share(*PRODUCTS)
+    if products < MOSTLY:
+        return None
+    hottest = next(
+        (o for o in (base.anatomy.operators if base.anatomy else []) if o.category in PRODUCTS), None
+    )
+    name = f" ({hottest.name})" if hottest else ""
+    return finding(
+        "amdahl",
+        "no gain",
+        row,
+        against(row),
+        f"{percent(products)} of the baseline's time is in matrix products{name}, which stay with the library: "
+        f"all else made free would give {times_text(1 / products)} (Amdahl)",
+        {
+            "speedup": row.ratio,
+            "products_share": products,
+            "amdahl_bound": 1 / products,
+            "products_ms": sum(row.parts.get(p, 0.0) for p in PRODUCTS) or None,
+            "baseline_products_ms": sum(base.parts.get(p, 0.0) for p in PRODUCTS),
+        },
+    )
 
 
 def same_operators(row: Row) -> bool:

@@ -1,0 +1,1 @@
+"""Claims: statements about configurations that a run confirms or refutes."""

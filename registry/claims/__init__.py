@@ -1,0 +1,1 @@
+"""Claims as data: `harness claims NAME`. No code."""
