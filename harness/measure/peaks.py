@@ -55,4 +55,4 @@ def _note(what: str, measured: float, peak: float, unit: str) -> str:
         if share > MOST
         else "a power cap, a low clock, another user of the device, or a library that does not know it"
     )
-    return f"{what}: {measured:.3g} {unit} measured, {peak:g} published ({share:.0%}); {why}"
+    return f"{what}: {measured:.0f} {unit} measured, {peak:g} published ({share:.0%}); {why}"
