@@ -3,7 +3,7 @@
 Round by round, in an order drawn anew: the harness's own measurement in a fresh process, numpy's products
 (OpenBLAS, where torch has MKL or oneDNN) in another, and the program stream.c (OpenMP, no torch) for each
 working set. What counts of a round is the time that three of its calls did not exceed, and of all rounds
-the three best: a neighbour only ever makes a machine slower, and disturbs both sides, but not in the same round.
+the three best: a neighbour only ever makes a machine slower, and does not come to both sides at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from benchmarks.publish import Result, Target, load_average, parser, progress, publish, table
 from benchmarks.spread import Spread, spread

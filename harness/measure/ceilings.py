@@ -8,7 +8,6 @@ waiting for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
@@ -21,7 +20,7 @@ from harness.measure.device_time import CudaStream, settle
 from harness.measure.tries import Clock, DeviceClock, HostClock, Reached, Work, reached
 from harness.records.ceilings import MOST_SUSPECT, Bandwidth, Ceilings
 
-SIZES = (256, 512, 1024, 2048, 4096)
+SIZES = (128, 256, 512, 1024, 2048, 4096)
 """Of square products, as far as one takes no longer than `DEAR_S`; the best size counts, since what a library
 does best is the ceiling."""
 CUDA_SIZES = (2048, 4096, 8192)
@@ -39,7 +38,7 @@ what a library makes of them. Arithmetic of its own is at least as fast as float
 float32 that are quicker than this do no harm as a ceiling.
 """
 _TINY, _CHAIN = 16, 100
-_PROBE_S, _PROBES = 0.01, 5
+_PROBE_S = 0.01
 _MIB, _GIB = 1 << 20, 1 << 30
 _PIECE = 1 << 20
 """Elements of each half that a call goes through: 4 MiB."""
@@ -73,16 +72,17 @@ def measure_ceilings(device_name: str, threads: int, budget_s: float = BUDGET_S)
             stream = CudaStream(device.index)
             settle(stream.clock_mhz, products(place, "float32", CUDA_SIZES[0]).call)
             clock = DeviceClock(stream)
-        found = {name: _sized(place, name, host) for name in FORMATS}
-        slow = {name: f.rate for name, f in found.items() if not f.works}
-        works = [(clock, work) for f in found.values() for work in f.works]
-        works += [(clock, work) for work in _bandwidths(place)]
+        works = [(clock, work) for work in (*_sized(place, threads, host), *_bandwidths(place))]
         turns = reached([(host, _chain(place)), *works], budget_s, audit)
-        products_at = _best(turns.rates, found) | {name: rate for name, rate in slow.items() if rate}
+        rates = dict(turns.rates)
+        if place == "cpu" and threads > 1 and _disturbed(turns):
+            rates = _at_least(rates, works, budget_s / 3, audit)
+            torch.set_num_threads(threads)
+        products_at = _best(rates)
         if devices.TF32 in device.features:
             products_at[devices.TF32] = _tf32(clock, place, budget_s / 5, audit)
     tflops = {name: rate / 1e12 for name, rate in products_at.items()}
-    moved = _by_set(turns.rates, "move")
+    moved = _by_set(rates, "move")
     return Ceilings(
         device=str(device),
         device_name=device.name,
@@ -90,8 +90,8 @@ def measure_ceilings(device_name: str, threads: int, budget_s: float = BUDGET_S)
         measured=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         matmul_tflops=tflops,
         bandwidth=moved,
-        read_gib_per_s=_by_set(turns.rates, "read"),
-        launch_us=1e6 / turns.rates["launch"],
+        read_gib_per_s=_by_set(rates, "read"),
+        launch_us=1e6 / rates["launch"],
         emulated=emulated(tflops),
         suspect=turns.suspect / turns.rounds,
         notes=[*_noise(turns), *peaks.notes(tflops, moved, peaks.published(device.name, registry.devices()))],
@@ -104,8 +104,12 @@ def emulated(tflops: Mapping[str, float]) -> list[str]:
     return [name for name, rate in tflops.items() if name in FORMATS and rate < EMULATED * full]
 
 
+def _disturbed(turns: Reached) -> bool:
+    return turns.suspect > MOST_SUSPECT * turns.rounds
+
+
 def _noise(turns: Reached) -> list[str]:
-    if turns.suspect <= MOST_SUSPECT * turns.rounds:
+    if not _disturbed(turns):
         return []
     flags = sorted(turns.flags, key=lambda flag: -turns.flags[flag])
     return [
@@ -114,15 +118,20 @@ def _noise(turns: Reached) -> list[str]:
     ]
 
 
+def _at_least(
+    rates: Mapping[Hashable, float], works: Sequence[tuple[Clock, Work]], budget_s: float, audit: Audit
+) -> dict[Hashable, float]:
+    """No less than one thread reaches: where others compute, several threads wait for each other and one
+    does not, and several can do what one can.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    alone = reached(works, budget_s, audit).rates
+    return {key: max(rate, alone.get(key, 0.0)) for key, rate in rates.items()}
+
+
 # ---- matrix products ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Sized:
-    """Products of one format: the sizes worth trying, or only a rate where already a small one is dear."""
-
-    works: list[Work]
-    rate: float = 0.0
 
 
 def products(place: str, name: str, n: int) -> Work:
@@ -134,36 +143,34 @@ def products(place: str, name: str, n: int) -> Work:
     return Work(("mm", name, n), lambda: torch.mm(a, b, out=out), 2.0 * n**3)
 
 
-def _sized(place: str, name: str, host: HostClock) -> _Sized:
-    """Ever larger products, until one is dear. Of float32 at least the smallest is tried: there is no
-    machine on which it is dear, only one that is busy with something else.
+def _sized(place: str, threads: int, host: HostClock) -> list[Work]:
+    """Ever larger products of each format, until one is dear; of an imitated one only the smallest.
+
+    On the host they are found with one thread, which no neighbour holds up, and would take less with more.
     """
-    on_cuda = place.startswith("cuda")
+    import torch
+
+    sizes = CUDA_SIZES if place.startswith("cuda") else SIZES
+    share = 1 if place.startswith("cuda") else threads
+    torch.set_num_threads(1)
     works: list[Work] = []
-    rate = 0.0
-    for n in CUDA_SIZES if on_cuda else SIZES:
-        if rate and 2 * n**3 / rate > DEAR_S and not on_cuda:
-            break
-        try:
-            work = products(place, name, n)
-            seconds = _roughly(host, work)
-        except RuntimeError:
-            break
-        rate = max(rate, work.amount / seconds)
-        if seconds > DEAR_S and not on_cuda and (works or name != "float32"):
-            break
-        works.append(work)
-    return _Sized(works, rate)
-
-
-def _roughly(host: HostClock, work: Work) -> float:
-    """The shortest of some calls: several, where they take long, since that may be a neighbour's doing."""
-    quickest = min(host.seconds(work.call, _PROBE_S))
-    for _ in range(_PROBES):
-        if quickest <= DEAR_S:
-            break
-        quickest = min(quickest, *host.seconds(work.call, _PROBE_S))
-    return quickest
+    full = 0.0
+    for name in FORMATS:
+        rate = 0.0
+        for n in sizes:
+            try:
+                if rate and 2 * n**3 / rate / share > DEAR_S:
+                    break
+                work = products(place, name, n)
+                rate = max(rate, work.amount / min(host.seconds(work.call, _PROBE_S)))
+            except RuntimeError:
+                break
+            works.append(work)
+            if rate < EMULATED * full:
+                break
+        full = full or rate
+    torch.set_num_threads(threads)
+    return works
 
 
 def _tf32(clock: Clock, place: str, budget_s: float, audit: Audit) -> float:
@@ -173,9 +180,13 @@ def _tf32(clock: Clock, place: str, budget_s: float, audit: Audit) -> float:
     return max(reached(works, budget_s, audit).rates.values())
 
 
-def _best(rates: Mapping[Hashable, float], found: Mapping[str, _Sized]) -> dict[str, float]:
-    best = {name: [rates[w.key] for w in f.works if w.key in rates] for name, f in found.items()}
-    return {name: max(values) for name, values in best.items() if values}
+def _best(rates: Mapping[Hashable, float]) -> dict[str, float]:
+    """By format, over its sizes."""
+    best: dict[str, float] = {}
+    for key, rate in rates.items():
+        if isinstance(key, tuple) and key[0] == "mm":
+            best[key[1]] = max(rate, best.get(key[1], 0.0))
+    return best
 
 
 # ---- bandwidth, and starting an operator --------------------------------------------------------

@@ -15,7 +15,6 @@ def measured():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ceilings, "SETS_MIB", (0.5, 16.0))
         patch.setattr(ceilings, "DEAR_S", 0.005)
-        patch.setattr(ceilings, "_PROBES", 1)
         return ceilings.measure_ceilings("cpu", 1, budget_s=0.2)
 
 
