@@ -104,7 +104,7 @@ class Watch:
             count = _flops(func, args, kwargs, out)
             if count:
                 self.flops[kind] += count
-            elif count is None and (what in PRODUCTS or "transformer" in name):
+            elif count is None and (what in PRODUCTS or name.endswith("_layer_fwd")):
                 self.counted = False
 
     def demand(self, weights_bytes: int, inputs: Inputs, output: Any) -> Demand:

@@ -364,8 +364,8 @@ def _amdahl(row: Row) -> Finding | None:
         "no gain",
         row,
         against(row),
-        f"{percent(products)} of the baseline's time is in matrix products{name}, which stay with the library: "
-        f"all else made free would give {times_text(1 / products)} (Amdahl)",
+        f"{percent(products)} of the baseline's time is in matrix products{name}, which stay with the "
+        f"library: all else made free would give {times_text(1 / products)} (Amdahl)",
         {
             "speedup": row.ratio,
             "products_share": products,

@@ -18,6 +18,8 @@ _PAGE = 4096
 LEAST_SHARE = 0.1
 _COPIES, _LOOKUPS, _FLOAT64 = 0.3, 0.4, 0.3
 _ZEROED = 0.2
+_SHORT_MS = 0.1
+"""An operator that takes longer is worth sharing between threads."""
 _BUSY = 1.5
 """So many threads' worth of processor time, or more, for one thread's work."""
 
@@ -258,7 +260,9 @@ def _threads(row: Row) -> Iterator[Finding]:
         return
     busy = anatomy.cpu_ms / anatomy.plain_ms if anatomy.plain_ms > 0 else 0.0
     little = (place.arithmetic or 0.0) + (place.memory or 0.0) < 0.3
-    if busy < _BUSY or not little or place.bound not in ("host", "none"):
+    operators = anatomy.demand.operators if anatomy.demand else anatomy.operator_calls
+    short = row.ms < _SHORT_MS * max(1.0, operators)
+    if busy < _BUSY or not little or not short or place.bound not in ("host", "none"):
         return
     yield finding(
         "threads",
