@@ -57,7 +57,9 @@ def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, bui
     base = build.planned("itself", model="tiny", params=width, batch_size=2, label=label)
     cast = build.planned(base, model="tiny", params=width, batch_size=2, label=label, precision="bf16-true")
     gone = build.planned("itself", model="gone", params={}, label={"model": "gone", "runner": "eager"})
-    lost = build.planned(gone, model="gone", params={}, label={"model": "gone", "runner": "compile"})
+    lost = build.planned(
+        gone, model="gone", params={}, runner="compile", label={"model": "gone", "runner": "compile"}
+    )
     samples = [
         build.sample(case, n, ms + n / 100)
         for case, ms in ((base, 400.0), (cast, 4.0), (gone, 4.0), (lost, 2.0))
@@ -76,10 +78,14 @@ def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, bui
         "--format",
         "json",
     )
-    assert done.code == 1, done.err
+    # Whether its speed-up is one here is the machine's affair, and no test's.
+    assert done.code in (0, 1), done.err
     found = json.loads(done.out)
+    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
     words = {c["case"].split()[0]: c["word"] for c in found["carried"]}
-    assert words == {"tiny": "does not", "gone": "cannot say"}
+    assert words["gone"] == "cannot say"
+    assert (words["tiny"] == "does not") == (done.code == 1)
+    assert all((c["here"] is not None) == c["case"].startswith("tiny") for c in found["carried"])
     assert any("model gone is not here" in note for note in found["notes"])
     assert any(d.startswith("host ") for d in found["differences"])
 
