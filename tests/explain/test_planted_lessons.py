@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from harness.explain.places import rate_at, waiting_share
 from harness.measure.anatomy import _generated_ms
-from harness.measure.ceilings import _best
+from harness.measure.ceilings import _GIB, _by_set
 from harness.measure.torchprofile import GRAPH
 from harness.records.anatomy import Anatomy
 
@@ -23,7 +23,8 @@ def test_a_call_that_a_neighbour_interrupts_waits_for_nothing():
 
 
 def test_a_cache_is_never_slower_than_the_memory_behind_it():
-    found = _best({0.5: [1.3, 1.2], 8.0: [100.0, 90.0], 256.0: [30.0, 40.0]})
+    rates = {("move", 0.5): 1.3, ("move", 8.0): 100.0, ("move", 256.0): 40.0, "launch": 1.0}
+    found = _by_set({key: rate * _GIB for key, rate in rates.items()}, "move")
     assert [b.gib_per_s for b in found] == [100.0, 100.0, 40.0]
     assert rate_at(found, 0.1) == 100.0
 
