@@ -175,7 +175,10 @@ def _axis_value(key: str, value: Any, where: str) -> Any:
     if value == "all" or len(split_list(value)) > 1:
         raise UsageError(f"{where}: {value!r} is more than one", "a claim names each case")
     if key != "device":
-        parse_spec(value, key)
+        try:
+            parse_spec(value, key)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", error.hint) from error
     return value.strip()
 
 

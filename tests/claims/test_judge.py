@@ -305,7 +305,7 @@ def test_a_verdict_is_shown_with_its_numbers_and_counted(two, build):
     )  # fmt: skip
     said = text(whole, Style(200))
     assert "speedup at least 1.7: 2.00 (" in said
-    assert "latency at most 1 ms: 2.00 (" in said
+    assert "latency at most 1 ms: 2.00 ms (" in said
     table = markdown(whole)
     assert "| **REFUTED** |" in table
     assert "differs: CPU a" in table

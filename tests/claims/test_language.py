@@ -95,6 +95,7 @@ def test_a_condition_is_said_as_people_say_it(body, said):
             "is the same case",
         ),
         ("case = { batch_size = 0 }\nlatency_ms = { at_most = 5 }", "no whole number above 0"),
+        ('case = { model = "net.py" }\nlatency_ms = { at_most = 5 }', "case: model: 'net.py' is a file"),
         ('case = { model = "mlp,cnn" }\nlatency_ms = { at_most = 5 }', "more than one"),
         ('case = { runner = "all" }\nlatency_ms = { at_most = 5 }', "more than one"),
     ],
