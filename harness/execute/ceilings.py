@@ -27,7 +27,7 @@ def known_or_measured(
     """
     wanted = list(dict.fromkeys(pairs))
     known = calibration.ceilings_for(wanted)
-    settled = {p for p, c in known.items() if c.quiet or c.attempts >= ATTEMPTS}
+    settled = {p for p, c in known.items() if (c.quiet or c.attempts >= ATTEMPTS) and _complete(c)}
     missing = [pair for pair in wanted if pair not in settled]
     if missing:
         again = " again, since something disturbed it" if all(p in known for p in missing) else ""
@@ -39,6 +39,11 @@ def known_or_measured(
         if ceilings is not None:
             known[pair] = ceilings
     return [known[pair] for pair in wanted if pair in known]
+
+
+def _complete(known: Ceilings) -> bool:
+    """Whether all that is measured now was measured then."""
+    return known.device != "cpu" or known.fault_us is not None
 
 
 def measured(device: str, threads: int, zygotes: Launcher, tell: Callable[[str], None]) -> Ceilings | None:

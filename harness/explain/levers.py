@@ -13,6 +13,7 @@ from harness import registry
 from harness.explain.scene import Row, Scene
 from harness.records.case import Case
 from harness.records.finding import Finding, Intervention
+from harness.records.report import Record
 
 
 def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
@@ -37,7 +38,7 @@ def intervention(finding: Finding, row: Row) -> Intervention | None:
             if new:
                 return Intervention(
                     text=lever["text"],
-                    base=_axes(row),
+                    base=axes_of(row.record),
                     new=new,
                     expect=lever["expect"],
                     per_item=lever.get("per_item", False),
@@ -67,8 +68,9 @@ def command(made: Intervention) -> str:
     return f"harness compare {' '.join(common)} --base {base} --new {new}"
 
 
-def _axes(row: Row) -> dict[str, str]:
-    case, label = row.record.case, row.record.label
+def axes_of(record: Record) -> dict[str, str]:
+    """The configuration of a record: axis -> value as on the command line."""
+    case, label = record.case, record.label
     return {
         "model": label["model"],
         "runner": label["runner"],
@@ -113,7 +115,7 @@ def _changed(change: dict[str, Any], row: Row) -> dict[str, str] | None:
             new[axis] = str(case.batch_size * int(value.removeprefix("x")))
         else:
             new[axis] = str(value)
-    current = _axes(row)
+    current = axes_of(row.record)
     return new if any(current.get(axis) != value for axis, value in new.items()) else None
 
 

@@ -15,6 +15,8 @@ from harness.records.ceilings import Bandwidth, Ceilings
 from harness.records.finding import Place
 from harness.records.report import Record
 
+_A_WAIT = 0.5
+"""Voluntary switches in a call from which on it waits: half of one, as a call may be cut short."""
 LEAST = 0.5
 """A ceiling that accounts for less than half of the time is not what bounds a case."""
 _GIB, _MIB = 1 << 30, 1 << 20
@@ -78,8 +80,13 @@ def host_ms(anatomy: Anatomy, ceilings: Ceilings) -> float:
 
 
 def waiting_share(anatomy: Anatomy, device: str) -> float | None:
-    """Of a call in which nothing of the process was on a processor; None where that means nothing."""
+    """Of a call in which nothing of the process was on a processor; None where that means nothing.
+
+    Who waits gives the processor up by itself. A call from which a neighbour took it waits for nothing.
+    """
     if device != "cpu" or anatomy.cpu_ms is None or not anatomy.plain_ms > 0:
+        return None
+    if anatomy.waits is not None and anatomy.waits < _A_WAIT:
         return None
     return max(0.0, 1 - anatomy.cpu_ms / anatomy.plain_ms)
 

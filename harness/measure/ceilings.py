@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import registry
 from harness.jobs import CeilingsJob, Channel
-from harness.measure import devices, peaks, state
+from harness.measure import devices, faults, peaks, state
 from harness.measure.audit import Audit
 from harness.measure.device_time import CudaStream, settle
 from harness.measure.tries import Clock, DeviceClock, HostClock, Reached, Work, reached
@@ -93,6 +93,7 @@ def measure_ceilings(device_name: str, threads: int, budget_s: float = BUDGET_S)
         read_gib_per_s=_by_set(rates, "read"),
         launch_us=1e6 / rates["launch"],
         emulated=emulated(tflops),
+        fault_us=None if place.startswith("cuda") else faults.fault_us(),
         suspect=turns.suspect / turns.rounds,
         notes=[*_noise(turns), *peaks.notes(tflops, moved, peaks.published(device.name, registry.devices()))],
     )
@@ -246,8 +247,16 @@ def _fitting(place: str) -> Sequence[float]:
 
 
 def _by_set(rates: Mapping[Hashable, float], kind: str) -> list[Bandwidth]:
+    """The rate of each working set, or of a larger one: no cache is slower than the memory behind it, and
+    small sets suffer most where a neighbour keeps a thread from its share.
+    """
     found = {key[1]: rate for key, rate in rates.items() if isinstance(key, tuple) and key[0] == kind}
-    return [Bandwidth(mib, rate / _GIB) for mib, rate in sorted(found.items())]
+    best: list[Bandwidth] = []
+    rate = 0.0
+    for mib in sorted(found, reverse=True):
+        rate = max(rate, found[mib])
+        best.insert(0, Bandwidth(mib, rate / _GIB))
+    return best
 
 
 def _chain(place: str) -> Work:

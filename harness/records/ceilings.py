@@ -38,6 +38,9 @@ class Ceilings:
     """Number formats that the device has no arithmetic for."""
     read_gib_per_s: list[Bandwidth] = field(default_factory=list)
     """The same for reading alone, which is what a call does to weights at small batches."""
+    fault_us: float | None = None
+    """What it costs at least to get one new page of memory from the kernel and to clear it, on a CPU; null:
+    not measured."""
     suspect: float = 0.0
     """The share of the measurement in which the audit found the machine disturbed."""
     attempts: int = 1

@@ -15,6 +15,8 @@ from harness.report.numbers import small
 FAULT_US = 0.2
 """What a page fault costs at least: the kernel takes the page, clears its 4 KiB and maps it."""
 _PAGE = 4096
+_GIVEN_BACK = 128 << 10
+"""Smaller pieces are kept by the allocator: glibc's first threshold for pages of their own (mallopt(3))."""
 LEAST_SHARE = 0.1
 _COPIES, _LOOKUPS, _FLOAT64 = 0.3, 0.4, 0.3
 _ZEROED = 0.2
@@ -173,10 +175,12 @@ def _faults(row: Row) -> Iterator[Finding]:
     anatomy = row.anatomy
     if anatomy is None or not anatomy.page_faults:
         return
-    share = anatomy.page_faults * FAULT_US / 1e3 / row.ms
-    if share < LEAST_SHARE:
-        return
+    measured = row.ceilings.fault_us if row.ceilings else None
+    each_us = measured or FAULT_US
+    share = anatomy.page_faults * each_us / 1e3 / row.ms
     largest = anatomy.demand.largest_bytes if anatomy.demand else None
+    if share < LEAST_SHARE or (largest is not None and largest < _GIVEN_BACK):
+        return
     yield finding(
         "page-faults",
         "trouble",
@@ -184,12 +188,13 @@ def _faults(row: Row) -> Iterator[Finding]:
         f"{anatomy.page_faults:.0f} page faults in each call ({bytes_text(anatomy.page_faults * _PAGE)})",
         "the allocator gives large temporaries back to the kernel after each use, and every call gets new "
         "pages, each cleared and mapped first: at least "
-        f"{ms_text(anatomy.page_faults * FAULT_US / 1e3)} of {ms_text(row.ms)}",
+        f"{ms_text(anatomy.page_faults * each_us / 1e3)} of {ms_text(row.ms)}",
         {
             "page_faults": anatomy.page_faults,
             "largest_tensor_bytes": largest,
             "latency_ms": row.ms,
-            "least_share": share,
+            "fault_us": measured,
+            "least_share": min(1.0, share),
         },
     )
 
