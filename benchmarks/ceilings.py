@@ -3,8 +3,8 @@
 Round by round, in an order drawn anew: the harness's own measurement in a fresh process, numpy's products
 (OpenBLAS, where torch has MKL or oneDNN) in another, and the program stream.c (OpenMP, no torch) for each
 working set. What counts of a round is the time that three of its calls did not exceed, and of all rounds
-the three best: a neighbour only ever makes a machine slower, and does not come to both sides at once. That helps
-little with as many threads as processors, which wait for each other: run it when nothing else runs.
+the three best: a neighbour only ever makes a machine slower, and does not come to both sides at once. It
+helps little with as many threads as processors, which wait for each other: run it when nothing else runs.
 """
 
 from __future__ import annotations
