@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from harness.explain.places import rate_at, waiting_share
-from harness.measure.anatomy import _generated_ms
 from harness.measure.ceilings import _GIB, _by_set
+from harness.measure.parts import _generated_share
 from harness.measure.torchprofile import GRAPH
 from harness.records.anatomy import Anatomy
 
@@ -34,4 +34,4 @@ def test_what_a_compiled_graph_takes_is_generated_code_and_what_is_around_it_is_
     recording = SimpleNamespace(
         dispatch=[SimpleNamespace(name=n, self_us=us) for n, us in marks], wall_us=[100.0, 100.0]
     )
-    assert _generated_ms(recording, outside_ms=0.04) == 0.03
+    assert _generated_share(recording, outside_ms=0.04) == 0.75
