@@ -34,10 +34,40 @@ from harness.store.folder import LATEST, Folder, check_output, results_folder
 @click.option("--max-latency-ms", type=float, metavar="X", help="Choose among configurations this quick.")
 @click.option("--max-error", type=float, metavar="X", help="Choose among those with an error this small.")
 @click.option("--max-memory-mib", type=float, metavar="X", help="Choose among those that need this little.")
+@click.option(
+    "--prove",
+    "proving",
+    is_flag=True,
+    help="Take causes away and measure again in lock-step: findings are then proved, or withdrawn.",
+)
+@click.option("--only", multiple=True, metavar="KEY", help="Prove the findings of this key; repeat for more.")
+@click.option(
+    "--most",
+    type=click.IntRange(min=0),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="So many experiments at most; 0 for all.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["quick", "standard", "rigorous"]),
+    default="quick",
+    show_default=True,
+    help="How surely experiments are measured, as in `harness compare`.",
+)
+@click.option(
+    "--waterfall",
+    is_flag=True,
+    help="Measure the way from the baseline to the best configuration, one change at a time.",
+)
 @options.axes("to explain")
 @options.table_or_json
+@options.lock
 @options.results
-def command(**given: Any) -> int:
+@options.plugins
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> int:
     """Say why each number of a stored run is what it is: the latest, or the given RUN id or FILE (.jsonl or
     .json). Phenomenon, cause, measured evidence and what to try; the fastest correct configuration and
     those that nothing beats in everything; and how many rows are explained.
@@ -46,16 +76,28 @@ def command(**given: Any) -> int:
     harness explain
     harness explain --brief
     harness explain -m mlp -b 64 --max-error 0.01
+    harness explain --prove
+    harness explain --waterfall -m mlp -b 64
     harness explain --format markdown --output why.md
     """
     if given["output"] is not None:
         check_output(Path(given["output"]))
     limits = _limits(given)
     folder = Folder(results_folder(given["results"]))
-    report = explained(ordered(read(folder, given["run"]), None))
+    _check(given)
+    whole = ordered(read(folder, given["run"]), None)
     axes = Axes.from_texts(**{a: given[a] for a in AXES}).given()
-    if axes:
-        report = _only(report, axes)
+    report = _only(explained(whole), axes) if axes else explained(whole)
+    code: ExitCode | None = None
+    if given["waterfall"]:
+        return _waterfall(ctx, given, report, whole)
+    if given["proving"]:
+        from harness.cli.proving import prove
+
+        path = folder.find(given["run"])
+        made, code = prove(ctx, given, report, path if path.suffix == ".jsonl" else None)
+        whole = replace(whole, proofs=[*whole.proofs, *made])
+        report = _only(explained(whole), axes) if axes else explained(whole)
     if given["in_brief"]:
         sentences = brief(report)
         if not sentences:
@@ -63,7 +105,7 @@ def command(**given: Any) -> int:
         lines = sentences if given["format_"] != options.MARKDOWN else [f"- {s}" for s in sentences]
         out = codec.pretty(sentences) if given["format_"] == options.JSON else "\n".join(lines) + "\n"
         write(out, given["output"])
-        return ExitCode.FINE
+        return code or ExitCode.FINE
     chosen = choices(report.records, limits)
     if given["format_"] == options.JSON:
         write(codec.pretty(report), given["output"])
@@ -78,6 +120,24 @@ def command(**given: Any) -> int:
             given["output"],
             colour=style.colour,
         )
+    return code or ExitCode.FINE
+
+
+def _check(given: dict[str, Any]) -> None:
+    """Refuses options that would be silently ignored."""
+    if given["only"] and not given["proving"]:
+        raise UsageError("--only chooses what --prove proves", "add --prove")
+    if given["proving"] and given["waterfall"]:
+        raise UsageError("--prove and --waterfall are two measurements", "one after the other")
+
+
+def _waterfall(ctx: click.Context, given: dict[str, Any], shown: Any, whole: Any) -> int:
+    from harness.cli.proving import fall
+    from harness.prove.text import waterfall_text
+
+    found = fall(ctx, given, shown, whole)
+    text = codec.pretty(found) if given["format_"] == options.JSON else waterfall_text(found)
+    write(f"```text\n{text}```\n" if given["format_"] == options.MARKDOWN else text, given["output"])
     return ExitCode.FINE
 
 

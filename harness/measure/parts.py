@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.measure.categories import category
+from harness.measure.torchprofile import GRAPH
 from harness.records.anatomy import CAST, COPY, GENERATED, OTHER, OperatorShare
 from harness.records.profile import OperatorTime, Recording
 
@@ -59,9 +60,23 @@ def divided(recording: Recording, plain_ms: float, casts: Counter[str], generate
     shares = _shares(recording, [ms * to_plain for ms in own], casts)
     outside *= to_plain
     if generated and not any(s.category == GENERATED for s in shares):
-        shares.append(OperatorShare("generated code", GENERATED, float(generated), outside))
-        outside = 0.0
+        inside = outside * _generated_share(recording, profiled - sum(own))
+        shares.append(OperatorShare("generated code", GENERATED, float(generated), inside))
+        outside -= inside
     return Parts(shares, outside, profiled)
+
+
+def _generated_share(recording: Recording, outside_ms: float) -> float:
+    """Of the time outside operators, what a compiler's own code takes: torch marks the call of each compiled
+    graph, and what is around it. Marks are lengthened by the profiler like all else, so their shares of each
+    other count.
+    """
+    graphs = sum(d.self_us for d in recording.dispatch if d.name == GRAPH)
+    around = sum(d.self_us for d in recording.dispatch if d.name != GRAPH)
+    if graphs:
+        return graphs / (graphs + around)
+    around_ms = around / 1e3 / max(1, len(recording.wall_us))
+    return max(0.0, 1 - around_ms / outside_ms) if outside_ms > 0 else 0.0
 
 
 def _shares(recording: Recording, times_ms: Sequence[float], casts: Counter[str]) -> list[OperatorShare]:

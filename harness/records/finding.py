@@ -126,3 +126,40 @@ class Coverage:
     explained: int
     proved: int
     """Of those, by an experiment."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change on the way: how many times as fast it made a call, over pairs of processes."""
+
+    name: str
+    """What was changed: a precision, a runner, `option=value`."""
+    ratio: float
+    low: float | None
+    high: float | None
+    latency_ms: float | None = None
+    """Of a call after it."""
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """The way from a baseline to the best configuration, one change at a time, measured in one session."""
+
+    model: str
+    baseline: str
+    best: str
+    steps: list[Step]
+    total: Step
+    """From the first to the last configuration, in the same pairs."""
+    product: float
+    """Of the steps; the total's ratio up to rounding, since both come from the same pairs."""
+    stored: Step | None
+    """The same total as the run measured it, days or minutes before, in other processes."""
+    agrees: bool
+    """Whether the product lies in the total's interval, and that interval meets the stored one's."""
+    pairs: int
+    comparison: str
+    order: str = ""
+    """Why the changes come in this order: another one may give them other shares of the same total."""
+    baseline_ms: float | None = None
+    """Of a call of the baseline, in the same pairs."""

@@ -69,6 +69,26 @@ class EventWriter:
         os.close(self._fd)
 
 
+def append(path: Path, event: Event) -> None:
+    """Appends one event to the file of a run that has ended. A torn last line is closed first: it stays one
+    damaged line, and what follows is whole.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    line = codec.encode_event(event) + b"\n"
+    try:
+        with path.open("a+b", buffering=0) as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else b"\n" + line
+            if file.write(line) != len(line):
+                raise StoreError(f"cannot write {path}: the disk is full")
+            os.fdatasync(file.fileno())
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
 @dataclass
 class StoredRun:
     """A run as its file tells it."""
