@@ -39,6 +39,7 @@ bench: $(VENV)/.installed          ## the harness beside its peers; takes about 
 	$(BIN)/python -m benchmarks.profile_agreement
 	$(BIN)/python -m benchmarks.time_base
 	$(BIN)/python -m benchmarks.memory_truth
+	$(BIN)/python -m benchmarks.ceilings
 	$(BIN)/python -m benchmarks.frozen_neighbour
 	$(BIN)/python -m benchmarks.compare_cost
 	$(BIN)/python -m benchmarks.virtual

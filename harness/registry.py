@@ -1,4 +1,4 @@
-"""Reads the registry: what has a name, as data (components, suites, plugins, defaults).
+"""Reads the registry: what has a name, as data (components, suites, plugins, defaults, devices, levers).
 
 The registry is the package `harness_registry`; its files are TOML and nothing in it is code.
 """
@@ -32,6 +32,11 @@ def defaults() -> dict[str, Any]:
 def levers() -> list[dict[str, Any]]:
     """Experiments that take the cause of a finding away, the first that fits first."""
     return list(read("levers.toml")["lever"])
+
+
+def devices() -> list[dict[str, Any]]:
+    """Published peaks of accelerators: name, words to match, TFLOP/s by number format, GB/s."""
+    return list(read("devices.toml")["device"])
 
 
 def known_plugins() -> list[dict[str, Any]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from harness.analyse.spreads import nearest
 from harness.analyse.statistics import log_interval
-from harness.claims.language import Point
+from harness.claims.claim import Point
 from harness.claims.metrics import quotients
 from harness.claims.points import Here, record_at
 from harness.claims.reasons import reasons
+from harness.compare import differences
 from harness.records.claims import CANNOT_SAY, CARRIES, DOES_NOT, Carried, Measured
 from harness.records.events import OK
 from harness.records.report import Record, Report
@@ -83,10 +84,13 @@ def _one(one: Theirs, there: Report, report: Report | None, here: Here) -> Carri
     ratios = quotients(*(r.latency_ms.replicates if r.latency_ms else [] for r in (counted, mine)))
     if not ratios:
         return say(CANNOT_SAY, "it was not measured here", records=[mine, counted])
+    other = differences.workload(one.record, mine, there.run.seed, report.run.seed)
     known, latency = report.run.calibration, mine.latency_ms
     usual = nearest(known.pair_sd, latency.median) if known and latency else None
     found = Measured(*log_interval(ratios, least_sd=usual or 0.0))
     word, reason = carries(was, found)
+    if other:
+        reason += f"; but it is other work here: {', '.join(other)}"
     return say(word, reason, found, [mine, counted])
 
 

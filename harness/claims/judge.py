@@ -12,11 +12,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analyse.aim import passes_needed
+from harness.analyse.aim import MOST_PASSES, passes_needed
 from harness.analyse.spreads import nearest
 from harness.analyse.statistics import log_interval
-from harness.claims.language import Claim, Condition
-from harness.claims.metrics import LIMITS, RATIOS, SPEEDUP, TRENDS, Interval, Metric, quotients
+from harness.claims.claim import Claim, Condition
+from harness.claims.metrics import LIMITS, SPEEDUP, TRENDS, Interval, Metric, metric_of, quotients
 from harness.claims.points import Here, record_at
 from harness.claims.reasons import why
 from harness.records.anatomy import OperatorShare
@@ -85,7 +85,16 @@ def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Judged:
         cases,
         report.run.id,
         [r.id for r in records],
-        why(claim, records, report),
+        why(
+            claim, records, [s.case for s in (steps if claim.axis is None else (steps[0], steps[-1]))], report
+        ),
+    )
+
+
+def left_open(verdict: Judged) -> bool:
+    """Whether it is noise, or too few passes, that leaves a claim without a word."""
+    return verdict.word == NOT_TESTABLE and any(
+        a.word == NOT_TESTABLE and a.value is not None for a in verdict.answers
     )
 
 
@@ -97,18 +106,14 @@ def _together(words: Sequence[str]) -> str:
 
 def _answers(claim: Claim, steps: Sequence[Step], report: Report) -> list[Answer]:
     found = []
-    for step in steps:
-        at = f" at {claim.axis} {getattr(step.case.case, claim.axis)}" if claim.axis in _PLAIN else ""
+    for value, step in zip(claim.values or ("",), steps, strict=True):
+        at = f" at {claim.axis.replace('_size', '')} {value}" if claim.axis else ""
         found += [_condition(c, step, at, report) for c in claim.conditions]
         if claim.hottest:
             found.append(_hottest(claim.hottest, step.case, at))
     found += [_trend(word, True, steps, report) for word in claim.grows]
     found += [_trend(word, False, steps, report) for word in claim.falls]
     return found
-
-
-_PLAIN = ("batch_size", "threads", "precision", "device")
-"""Axes whose value is in the case as it is written."""
 
 
 # ---- whether a record can be judged at all -------------------------------------------------------------
@@ -138,7 +143,7 @@ def _name(record: Record) -> str:
 def _condition(condition: Condition, step: Step, at: str, report: Report) -> Answer:
     text = condition.text + at
     ratio = condition.name not in LIMITS
-    metric = LIMITS.get(condition.name) or RATIOS.get(condition.name) or LIMITS["latency_ms"]
+    metric = metric_of(condition.name)
     unfit = _unfit([step.case, step.other if ratio else None], metric)
     if unfit:
         return Answer(text, NOT_TESTABLE, reason=unfit)
@@ -152,7 +157,7 @@ def _condition(condition: Condition, step: Step, at: str, report: Report) -> Ans
             paired = metric.per_pass(step.case)
     if interval is None:
         return Answer(text, NOT_TESTABLE, reason=_nothing(metric, step.case, report))
-    return _ranged(text, interval, condition, paired)
+    return _ranged(text, interval, condition, paired, "" if ratio else metric.unit)
 
 
 def _paired(name: str, metric: Metric, step: Step) -> list[float]:
@@ -187,12 +192,14 @@ def _nothing(metric: Metric, record: Record, report: Report) -> str:
     return told[0] if told else f"{metric.title} was not measured in run {report.run.id}"
 
 
-def _ranged(text: str, interval: Interval, condition: Condition, paired: Sequence[float]) -> Answer:
+def _ranged(
+    text: str, interval: Interval, condition: Condition, paired: Sequence[float], unit: str
+) -> Answer:
     """The word for an interval and a range; the ends of the range belong to it."""
     value, low, high = interval
     least = -math.inf if condition.at_least is None else condition.at_least
     most = math.inf if condition.at_most is None else condition.at_most
-    found = _shown(interval)
+    found = _shown(interval, unit)
     if low is None or high is None:
         reason = "one pass has no interval: give --passes 3 or more"
         return Answer(text, NOT_TESTABLE, value, None, None, found, reason, 3)
@@ -203,7 +210,14 @@ def _ranged(text: str, interval: Interval, condition: Condition, paired: Sequenc
     limits = [x for x in (least, most) if low <= x <= high]
     needed = _passes(paired, value, limits)
     held = " and ".join(f"{x:g}" for x in limits)
-    return Answer(text, NOT_TESTABLE, value, low, high, found, f"noise: the interval holds {held}", needed)
+    return Answer(text, NOT_TESTABLE, value, low, high, found, _noise(held, paired, needed), needed)
+
+
+def _noise(held: str, values: Sequence[float], needed: int | None) -> str:
+    reason = f"noise: the interval holds {held}"
+    if needed is None and len(values) > 1:
+        reason += f"; more than {MOST_PASSES} passes would be needed"
+    return reason
 
 
 def _passes(values: Sequence[float], centre: float, limits: Sequence[float]) -> int | None:
@@ -215,12 +229,14 @@ def _passes(values: Sequence[float], centre: float, limits: Sequence[float]) -> 
     return None if found is None else max(found, len(values) + 1)
 
 
-def _shown(interval: Interval) -> str:
+def _shown(interval: Interval, unit: str = "") -> str:
+    """`4.02 ms (3.95 to 4.10)`; of an error, that is without a unit, fewer digits."""
     value, low, high = interval
-    shown = small if 0 < abs(value) < 0.01 else significant
+    shown = small if not unit and 0 < abs(value) < 0.01 else significant
+    said = f"{shown(value)} {unit}".rstrip()
     if low is None or high is None or low == high:
-        return shown(value)
-    return f"{shown(value)} ({shown(low)} to {shown(high)})"
+        return said
+    return f"{said} ({shown(low)} to {shown(high)})"
 
 
 # ---- trends and operators ------------------------------------------------------------------------------
@@ -255,7 +271,7 @@ def _trend(word: str, grows: bool, steps: Sequence[Step], report: Report) -> Ans
     if high < 1 if grows else low > 1:
         return Answer(text, REFUTED, value, low, high, found)
     needed = _passes(whole, value, [1.0])
-    return Answer(text, NOT_TESTABLE, value, low, high, found, "noise: the interval holds 1", needed)
+    return Answer(text, NOT_TESTABLE, value, low, high, found, _noise("1", whole, needed), needed)
 
 
 def _hottest(wanted: str, record: Record, at: str) -> Answer:

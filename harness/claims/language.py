@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from harness import registry
 from harness.catalogue.specs import parse as parse_spec
 from harness.catalogue.specs import split_list
 from harness.catalogue.suggest import listing, suggestion
+from harness.claims.claim import Claim, Claims, Condition, Point
 from harness.claims.metrics import LIMITS, RATIOS, SPEEDUP, TRENDS
 from harness.errors import UsageError
 from harness.records.case import AXES
@@ -25,93 +26,9 @@ from harness.records.case import AXES
 _TEXT_AXES = ("model", "runner", "precision", "device")
 _HEAD = ("name", "text", "case", "compared_with", "over")
 _WORDS = ("grows", "falls", "hottest_operator")
-_KEYS = (*_HEAD, *_WORDS, *LIMITS, SPEEDUP, *RATIOS)
+KEYS = (*_HEAD, *_WORDS, *LIMITS, SPEEDUP, *RATIOS)
+"""What a claim may have."""
 _BOUNDS = ("at_least", "at_most")
-
-
-@dataclass(frozen=True)
-class Point:
-    """A case as a claim names it: texts as on the command line."""
-
-    model: str
-    runner: str
-    precision: str
-    batch_size: int
-    device: str | None = None
-    """None: the default device of the machine that judges."""
-    threads: int | None = None
-    """None: all that it gives."""
-
-    def __str__(self) -> str:
-        more = [self.device or "", f"{self.threads} threads" if self.threads else ""]
-        head = [self.model, f"batch {self.batch_size}", self.runner, self.precision]
-        return " ".join([*head, *(m for m in more if m)])
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A range that a number must lie in, ends included."""
-
-    name: str
-    """Of a limit, of a ratio, or `speedup`."""
-    at_least: float | None
-    at_most: float | None
-
-    @property
-    def text(self) -> str:
-        title = LIMITS[self.name].title if self.name in LIMITS else self.name.replace("_", " ")
-        ends = [f"at least {self.at_least:g}" if self.at_least is not None else ""]
-        ends.append(f"at most {self.at_most:g}" if self.at_most is not None else "")
-        return f"{title} {', '.join(e for e in ends if e)}"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement about configurations that a run can confirm or refute."""
-
-    name: str
-    text: str
-    case: Point
-    compared_with: Point | None = None
-    axis: str | None = None
-    """The axis that it goes along, if it does."""
-    values: tuple[str | int, ...] = ()
-    """Of that axis, in the order in which they are gone through."""
-    conditions: tuple[Condition, ...] = ()
-    grows: tuple[str, ...] = ()
-    falls: tuple[str, ...] = ()
-    hottest: str | None = None
-
-    def steps(self) -> list[tuple[Point, Point | None]]:
-        """The case, and what it is compared with, at each value of the axis; one step without an axis."""
-        if self.axis is None:
-            return [(self.case, self.compared_with)]
-        return [
-            (_at(self.case, self.axis, v), self.compared_with and _at(self.compared_with, self.axis, v))
-            for v in self.values
-        ]
-
-    def points(self) -> list[Point]:
-        """Every case that it is about, once."""
-        return list(dict.fromkeys(p for step in self.steps() for p in step if p is not None))
-
-    def needs(self) -> set[str]:
-        """What a run must measure beside latency: `memory`, `throughput`, `anatomy`."""
-        metrics = [LIMITS.get(c.name) or RATIOS.get(c.name) for c in self.conditions]
-        return {m.needs for m in metrics if m and m.needs} | ({"anatomy"} if self.hottest else set())
-
-
-@dataclass(frozen=True)
-class Claims:
-    """A file of claims."""
-
-    name: str
-    summary: str
-    claims: list[Claim]
-
-
-def _at(point: Point, axis: str, value: Any) -> Point:
-    return replace(point, **{axis: value})
 
 
 def find(text: str) -> Claims:
@@ -175,17 +92,18 @@ def _claim(table: Any, where: str) -> Claim:
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"{where} has no name", 'give each claim a name = "..."')
     where = f"{where} ({name})"
-    _known(table, _KEYS, where)
+    _known(table, KEYS, where)
     text = table.get("text", "")
     if not isinstance(text, str):
         raise UsageError(f"{where}: text must be text")
-    case = _point(table.get("case", {}), f"{where}: case", _default())
-    other = None
-    if "compared_with" in table:
-        other = _point(table["compared_with"], f"{where}: compared_with", case)
-        if other == case:
-            raise UsageError(f"{where}: compared_with is the same case", "name what differs in it")
     axis, values = _over(table.get("over"), f"{where}: over")
+    case, named = _point(table.get("case", {}), f"{where}: case", _default())
+    if axis in named:
+        raise UsageError(f"{where}: {axis} stands in case and in over", "name it in over alone")
+    other, moves = None, True
+    if "compared_with" in table:
+        other, named = _point(table["compared_with"], f"{where}: compared_with", case)
+        moves = axis not in named
     conditions = tuple(
         _condition(key, table[key], f"{where}: {key}") for key in table if key not in (*_HEAD, *_WORDS)
     )
@@ -199,6 +117,7 @@ def _claim(table: Any, where: str) -> Claim:
         other,
         axis,
         values,
+        moves,
         conditions,
         _trends(table.get("grows"), f"{where}: grows"),
         _trends(table.get("falls"), f"{where}: falls"),
@@ -210,6 +129,8 @@ def _claim(table: Any, where: str) -> Claim:
 
 def _whole(claim: Claim, where: str) -> None:
     """Refuses what could never be judged."""
+    if any(case == other for case, other in claim.steps()):
+        raise UsageError(f"{where}: compared_with is the same case", "name what differs in it")
     ratios = [c.name for c in claim.conditions if c.name not in LIMITS]
     trends = (*claim.grows, *claim.falls)
     if not (claim.conditions or trends or claim.hottest):
@@ -234,12 +155,14 @@ def _default() -> Point:
     return Point(**registry.defaults()["single"])
 
 
-def _point(value: Any, where: str, start: Point) -> Point:
+def _point(value: Any, where: str, start: Point) -> tuple[Point, set[str]]:
+    """(the case, the axes that it names)."""
     if not isinstance(value, dict):
         raise UsageError(f'{where} must be a table like {{ model = "mlp", batch_size = 64 }}')
     axes = {"batch_size" if k == "batch" else k: v for k, v in value.items()}
     _known(axes, AXES, where)
-    return replace(start, **{k: _axis_value(k, v, f"{where}: {k}") for k, v in axes.items()})
+    found = {k: _axis_value(k, v, f"{where}: {k}") for k, v in axes.items()}
+    return replace(start, **found), set(found)
 
 
 def _axis_value(key: str, value: Any, where: str) -> Any:
@@ -252,7 +175,10 @@ def _axis_value(key: str, value: Any, where: str) -> Any:
     if value == "all" or len(split_list(value)) > 1:
         raise UsageError(f"{where}: {value!r} is more than one", "a claim names each case")
     if key != "device":
-        parse_spec(value, key)
+        try:
+            parse_spec(value, key)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", error.hint) from error
     return value.strip()
 
 
@@ -295,7 +221,3 @@ def _trends(value: Any, where: str) -> tuple[str, ...]:
         if word not in TRENDS:
             raise UsageError(f"{where}: {word!r} is none of {', '.join(TRENDS)}{suggestion(word, TRENDS)}")
     return tuple(dict.fromkeys(words))
-
-
-CLAIM_KEYS = _KEYS
-POINT_KEYS = tuple(f.name for f in fields(Point))

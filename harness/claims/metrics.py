@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.analyse.statistics import log_interval
 from harness.records.report import Latency, Record
 
 Interval = tuple[float, float | None, float | None]
@@ -18,6 +19,9 @@ class Metric:
     key: str
     """As a limit in a claim: `latency_ms`."""
     title: str
+    """What it is, in words: `latency`."""
+    unit: str
+    """What it is counted in, as it is written after a number; empty for a plain number."""
     interval: Callable[[Record], Interval | None]
     """Null where the record has none."""
     ratio: str = ""
@@ -32,6 +36,16 @@ class Metric:
 
 def _latency(found: Latency | None) -> Interval | None:
     return None if found is None else (found.median, found.low, found.high)
+
+
+def _device_shares(record: Record) -> list[float]:
+    device, latency = record.device_ms, record.latency_ms
+    return quotients(device.replicates, latency.replicates) if device and latency else []
+
+
+def _device_share(record: Record) -> Interval | None:
+    shares = _device_shares(record)
+    return log_interval(shares) if shares else None
 
 
 def _items(record: Record) -> float | None:
@@ -66,7 +80,8 @@ def _sustained(record: Record) -> Interval | None:
 def _percentile(name: str) -> Callable[[Record], Interval | None]:
     def find(record: Record) -> Interval | None:
         found = getattr(record.latency_ms, name, None)
-        return None if found is None else (found.value, found.value, found.bound)
+        # The bound is an upper one. Tails are longer above than below: its mirror image is surely low enough.
+        return None if found is None else (found.value, found.value**2 / found.bound, found.bound)
 
     return find
 
@@ -80,9 +95,8 @@ def _scalar(part: str, name: str) -> Callable[[Record], Interval | None]:
 
 
 def _memory(name: str, title: str) -> Metric:
-    return Metric(
-        f"{name}_mib", f"{title} MiB", _scalar("memory_mib", _MEMORY[name]), f"{name}_ratio", needs="memory"
-    )
+    part = _scalar("memory_mib", _MEMORY[name])
+    return Metric(f"{name}_mib", title, "MiB", part, f"{name}_ratio", needs="memory")
 
 
 _MEMORY = {
@@ -99,29 +113,36 @@ _MEMORY = {
 METRICS: tuple[Metric, ...] = (
     Metric(
         "latency_ms",
-        "latency ms",
+        "latency",
+        "ms",
         lambda r: _latency(r.latency_ms),
         "latency_ratio",
         lambda r: r.latency_ms.replicates if r.latency_ms else [],
     ),
     Metric(
         "device_ms",
-        "device time ms",
+        "device time",
+        "ms",
         lambda r: _latency(r.device_ms),
         "device_time_ratio",
         lambda r: r.device_ms.replicates if r.device_ms else [],
     ),
-    Metric("p90_ms", "p90 ms", _percentile("p90")),
-    Metric("p99_ms", "p99 ms", _percentile("p99")),
-    Metric("throughput_per_s", "throughput per s", _rate, "throughput_ratio", _rates),
-    Metric("sustained_per_s", "sustained throughput per s", _sustained, needs="throughput"),
-    Metric("ready_cold_s", "cold start s", _scalar("ready_s", "cold")),
-    Metric("ready_warm_s", "warm start s", _scalar("ready_s", "warm")),
+    Metric("device_share", "device time over latency", "", _device_share, per_pass=_device_shares),
+    Metric("p90_ms", "p90", "ms", _percentile("p90")),
+    Metric("p99_ms", "p99", "ms", _percentile("p99")),
+    Metric("throughput_per_s", "throughput", "per s", _rate, "throughput_ratio", _rates),
+    Metric("sustained_per_s", "sustained throughput", "per s", _sustained, needs="throughput"),
+    Metric("ready_cold_s", "cold start", "s", _scalar("ready_s", "cold")),
+    Metric("ready_warm_s", "warm start", "s", _scalar("ready_s", "warm")),
     *(_memory(name, name.replace("_", " ")) for name in _MEMORY),
-    Metric("error", "error", _scalar("verification", "error"), of_output=True),
-    Metric("max_error", "largest error", _scalar("verification", "max_error"), of_output=True),
+    Metric("error", "error", "", _scalar("verification", "error"), of_output=True),
+    Metric("max_error", "largest error", "", _scalar("verification", "max_error"), of_output=True),
     Metric(
-        "max_abs_error", "largest absolute error", _scalar("verification", "max_abs_error"), of_output=True
+        "max_abs_error",
+        "largest absolute error",
+        "",
+        _scalar("verification", "max_abs_error"),
+        of_output=True,
     ),
 )
 LIMITS = {m.key: m for m in METRICS}
@@ -137,6 +158,11 @@ TRENDS = {
     SPEEDUP: LIMITS["latency_ms"],
 }
 """What can grow or fall along an axis."""
+
+
+def metric_of(name: str) -> Metric:
+    """Of which number a condition is, by its name: a limit, a ratio or `speedup`."""
+    return LIMITS.get(name) or RATIOS.get(name) or LIMITS["latency_ms"]
 
 
 def quotients(above: Sequence[float], below: Sequence[float]) -> list[float]:

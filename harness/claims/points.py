@@ -10,7 +10,7 @@ from typing import Any
 from harness import registry
 from harness.catalogue.params import text_of
 from harness.catalogue.specs import parse
-from harness.claims.language import Point
+from harness.claims.claim import Point
 from harness.jobs import Matrix
 from harness.records.case import Case
 from harness.records.report import Record, Report

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.analyse.aim import MOST_PASSES
 from harness.records.claims import (
     CARRIES,
     CARRY_WORDS,
@@ -28,6 +31,10 @@ _YELLOW, _DIM, _BOLD, _OFF = "\x1b[33m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
+_MARGIN = 1.25
+"""The spread of a few passes is itself a guess, and a command that is advised should do."""
+
+
 @dataclass(frozen=True)
 class Style:
     """How wide a text may be, and whether it has colours."""
@@ -42,6 +49,7 @@ class Style:
 def text(report: ClaimsReport, style: Style = Style()) -> str:
     """Each claim with its word, what was found, and why."""
     lines = [style.paint(line, _BOLD) for line in _wrapped(title(report), style, "")]
+    lines += [style.paint(line, _DIM) for line in _wrapped(where(report), style, "")]
     for difference in report.differences:
         lines += [style.paint(x, _YELLOW) for x in _wrapped(f"differs: {safe(difference)}", style, "")]
     for note in report.notes:
@@ -55,6 +63,9 @@ def text(report: ClaimsReport, style: Style = Style()) -> str:
     lines += ["", summary(report)]
     if report.runs:
         lines.append(f"measured in {', '.join(report.runs)}: harness explain {report.runs[-1]}")
+    more = settle_command(report)
+    if more:
+        lines.append(f"what noise left open: {safe(more)}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -62,6 +73,15 @@ def title(report: ClaimsReport) -> str:
     """What was judged."""
     said = f": {safe(report.summary)}" if report.summary else ""
     return f"{safe(report.source)}{said}"
+
+
+def where(report: ClaimsReport) -> str:
+    """`here: AMD EPYC 9B45, 2 cores, torch 2.13.0+cpu`."""
+    known = report.environment
+    cores = f"{known.cores_usable} core{'s' * (known.cores_usable != 1)}"
+    parts = [known.device_name if known.device_name != known.cpu else None, known.cpu, cores]
+    parts.append(f"torch {known.torch}" if known.torch else None)
+    return safe(f"here: {', '.join(p for p in parts if p)}")
 
 
 def summary(report: ClaimsReport) -> str:
@@ -72,11 +92,14 @@ def summary(report: ClaimsReport) -> str:
     return ", ".join(said) if said else "nothing to judge"
 
 
-def settles(verdict: Judged) -> int | None:
-    """How many passes would settle it, if it is noise that leaves it open; None if nothing is known to."""
-    needed = [a.passes_needed for a in verdict.answers if a.reason]
-    known = [n for n in needed if n is not None]
-    return max(known) if known and len(known) == len(needed) else None
+def settle_command(report: ClaimsReport) -> str | None:
+    """The command that measures again what noise left open, with as many passes as that may take."""
+    needed = [a.passes_needed for v in report.verdicts for a in v.answers if a.passes_needed is not None]
+    if not needed:
+        return None
+    passes = min(MOST_PASSES, math.ceil(max(needed) * _MARGIN))
+    runs = " ".join(f"--run {run}" for run in report.runs)
+    return f"harness claims {shlex.quote(report.source)} {runs} --settle --passes {passes}"
 
 
 def _words(report: ClaimsReport) -> list[str]:
@@ -138,9 +161,10 @@ def _wrapped(line: str, style: Style, indent: str) -> list[str]:
 def markdown(report: ClaimsReport) -> str:
     """One flat table."""
     parts = [f"**{_escape(title(report))}**"]
-    above = [f"- differs: {_escape(d)}" for d in report.differences]
+    above = [f"- {_escape(where(report))}"]
+    above += [f"- differs: {_escape(d)}" for d in report.differences]
     above += [f"- {_escape(n)}" for n in report.notes]
-    parts += ["\n".join(above)] if above else []
+    parts.append("\n".join(above))
     if report.verdicts:
         rows = [
             (
@@ -163,7 +187,8 @@ def markdown(report: ClaimsReport) -> str:
             for c in report.carried
         ]
         parts.append(_table(("speed-up", "verdict", "found", "why here"), rows))
-    parts.append(f"{summary(report)}.")
+    more = settle_command(report)
+    parts.append(f"{summary(report)}." + (f" What noise left open: `{safe(more)}`" if more else ""))
     return "\n\n".join(parts) + "\n"
 
 

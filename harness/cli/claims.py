@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.cli import options
-from harness.errors import ExitCode, NothingMeasured, UsageError
-
-_FURTHER_S = 120.0
-"""What passes beyond the first ones may take, unless the options say otherwise."""
+from harness.errors import ExitCode, UsageError
 
 
 @click.command("claims", short_help="Are claims about configurations true here? Verdicts, and a gate for CI.")
@@ -29,6 +23,7 @@ _FURTHER_S = 120.0
     metavar="RUN|FILE",
     help="Take cases from a stored run that has them, and measure the others. May be repeated.",
 )
+@click.option("--settle", is_flag=True, help="With --run: measure again what noise left open there.")
 @click.option(
     "--from",
     "from_",
@@ -82,6 +77,9 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     """
     # Here and not above: `harness claims --help` is to be quick.
     from harness.claims import language
+    from harness.cli.claiming import asked
+    from harness.cli.claims_from import from_report
+    from harness.cli.claims_judged import judged, measured_anything
     from harness.cli.show import message
     from harness.store.folder import check_output
 
@@ -90,10 +88,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     if given["from_"] is not None:
         if given["source"] is not None or given["runs"]:
             raise UsageError("--from takes its cases from a report", "give no claims and no --run beside it")
-        found, ended = _carried(ctx, given)
+        found, ended = from_report(asked(ctx, given), given["from_"])
     else:
+        if given["settle"] and not given["runs"]:
+            raise UsageError("--settle needs --run", "say which run left claims open: --run latest")
         source = given["source"] if given["source"] is not None else "seed"
-        found, ended = _judged(ctx, given, language.find(source), source)
+        found, ended = judged(asked(ctx, given), language.find(source), source)
     _show(found, given)
     if ended is not None:
         raise ended
@@ -101,229 +101,10 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     if failed:
         message(f"claims failed: {'; '.join(failed[:5])}{' ...' if len(failed) > 5 else ''}")
         return ExitCode.GATE
+    if not measured_anything(found):
+        message("nothing could be measured")
+        return ExitCode.NOTHING
     return ExitCode.FINE
-
-
-def _judged(ctx: click.Context, given: dict[str, Any], claims: Any, source: str) -> tuple[Any, Any]:
-    from harness.claims.judge import answers, judge
-    from harness.claims.points import matrices, same
-    from harness.cli.report import read
-    from harness.explain.explain import explained
-    from harness.store.folder import Folder, results_folder
-
-    folder = Folder(results_folder(given["results"]))
-    here = _here(ctx, given)
-    reports = [read(folder, name) for name in given["runs"]]
-    open_ = [c for c in claims.claims if not any(answers(c, r, here) for r in reports)]
-    notes = [note for r in reports for note in _elsewhere(r)]
-    ended = None
-    if open_:
-        needs = {need for claim in open_ for need in claim.needs()}
-
-        def together(plan: Any) -> list[frozenset[str]]:
-            return [
-                frozenset(
-                    c.id for c in plan.cases if any(same(p, c.case, c.label, here) for p in claim.points())
-                )
-                for claim in open_
-                if len(claim.points()) > 1
-            ]
-
-        points = [p for claim in open_ for p in claim.points()]
-        report, ended = _measured(ctx, given, folder, matrices(points), together, "throughput" in needs)
-        reports.append(report)
-    reports = [explained(r) for r in reports]
-    _check_measured(reports)
-    verdicts = judge(claims.claims, reports, here)
-    used = [r.run.id for r in reports if any(v.run == r.run.id for v in verdicts)]
-    return _report(source, claims.summary, reports[-1], used, notes, verdicts=verdicts), ended
-
-
-def _carried(ctx: click.Context, given: dict[str, Any]) -> tuple[Any, Any]:
-    from harness.claims.carried import Theirs, carried, speedups
-    from harness.claims.points import matrices, same
-    from harness.cli.report import read
-    from harness.compare import differences
-    from harness.explain.explain import explained
-    from harness.store.folder import Folder, results_folder
-
-    folder = Folder(results_folder(given["results"]))
-    there = read(folder, given["from_"])
-    theirs = speedups(there)
-    if not theirs:
-        raise UsageError(
-            f"{given['from_']} has no speed-up of a correct case", "there is nothing to carry over"
-        )
-    here = _here(ctx, given)
-    known, notes = _known(ctx, given), []
-    able: list[Theirs] = []
-    for one in theirs:
-        names = {kind: _name(text) for kind, text in _components(one.record)}
-        lacking = [f"{k} {n}" for k, n in names.items() if known is not None and n not in known.get(k, ())]
-        able += [] if lacking else [one]
-        notes += [f"{text} is not here: --plugin loads what provides it" for text in lacking]
-    report, ended = None, None
-    if able:
-        pairs = [one.points(there) for one in able]
-
-        def together(plan: Any) -> list[frozenset[str]]:
-            return [
-                frozenset(c.id for c in plan.cases if any(same(p, c.case, c.label, here) for p in pair))
-                for pair in pairs
-            ]
-
-        report, ended = _measured(
-            ctx, given, folder, matrices(p for pair in pairs for p in pair), together, False, there.run.seed
-        )
-        report = explained(report)
-        _check_measured([report])
-    found = carried(theirs, there, report, here)
-    if report is None:
-        raise NothingMeasured("none of its cases can be measured here", notes[0] if notes else None)
-    what = differences.of_runs(there, report)
-    return (
-        _report(
-            there.run.id,
-            f"which of its {len(theirs)} speed-ups carry over",
-            report,
-            [report.run.id],
-            list(dict.fromkeys(notes)),
-            carried=found,
-            differences=what,
-        ),
-        ended,
-    )
-
-
-def _components(record: Any) -> list[tuple[str, str]]:
-    return [
-        ("model", record.label["model"]),
-        ("runner", record.label["runner"]),
-        ("precision", record.case.precision),
-    ]
-
-
-def _name(text: str) -> str:
-    return text.partition(":")[0].rpartition("/")[2]
-
-
-def _stock(ctx: click.Context, given: dict[str, Any]) -> dict[str, Any] | None:
-    """What there is here; None if it cannot be found out."""
-    from harness import inventory
-    from harness.catalogue.loading import PluginRequest
-    from harness.errors import HarnessError, PluginError
-    from harness.execute import probe
-
-    texts = options.plugin_texts(ctx, given["plugin"])
-    extra = tuple(t for t in texts if not t.startswith("no:"))
-    blocked = tuple(t[3:] for t in texts if t.startswith("no:"))
-    key = inventory.environment_key(extra, blocked)
-    found = inventory.cached(key)
-    if found is not None:
-        return found
-    try:
-        return probe.ask(PluginRequest.from_options(texts), key)
-    except (PluginError, UsageError):
-        raise
-    except HarnessError:
-        return None
-
-
-def _known(ctx: click.Context, given: dict[str, Any]) -> dict[str, set[str]] | None:
-    """Kind -> the names there are."""
-    found = _stock(ctx, given)
-    if found is None:
-        return None
-    known: dict[str, set[str]] = {}
-    for row in found["components"]:
-        known.setdefault(row["kind"], set()).update((row["name"], *row.get("aliases", ())))
-    return known
-
-
-def _here(ctx: click.Context, given: dict[str, Any]) -> Any:
-    from harness import machine
-    from harness.claims.points import Here
-
-    device = (_stock(ctx, given) or {}).get("device")
-    return Here(device if isinstance(device, str) else "cpu", machine.usable_cores())
-
-
-def _measured(
-    ctx: click.Context,
-    given: dict[str, Any],
-    folder: Any,
-    wanted: Sequence[Any],
-    together: Any,
-    throughput: bool,
-    seed: int = 0,
-) -> tuple[Any, Any]:
-    from harness.catalogue.loading import PluginRequest
-    from harness.cli import aiming
-    from harness.cli.measured import measured
-    from harness.execute.run import RunRequest
-    from harness.plan.suites import Aims
-    from harness.records.events import Settings
-
-    request = RunRequest(
-        matrices=list(wanted),
-        plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
-        settings=Settings(
-            timeout_s=given["timeout"],
-            throughput=throughput,
-            anatomy=True,
-            **aiming.settings(given, Aims(further_s=_FURTHER_S)),
-        ),
-        seed=seed,
-        command=_command_line(),
-    )
-    with options.locks(given, None) as locks:
-        return measured(request, folder, locks, "claims were measured", together=together)
-
-
-def _check_measured(reports: Sequence[Any]) -> None:
-    if not any(r.latency_ms for report in reports for r in report.records):
-        record = next((r for report in reports for r in report.records), None)
-        why = f": {record.label['model']} {record.status}: {record.reason}" if record else ""
-        raise NothingMeasured(f"nothing could be measured{why}")
-
-
-def _elsewhere(report: Any) -> list[str]:
-    """What a stored run does not share with this machine, as far as it can be told without torch."""
-    from dataclasses import fields, replace
-
-    from harness.compare import differences
-    from harness.plan.environment import without_torch
-
-    here, there = without_torch(), report.environment
-    unknown = {f.name: getattr(there, f.name) for f in fields(here) if getattr(here, f.name) is None}
-    if here.torch and there.torch and there.torch.startswith(here.torch.partition("+")[0]):
-        unknown["torch"] = there.torch
-    here = replace(here, **unknown)
-    found = [*differences.machine(there, here), *differences.software(there, here)]
-    return [f"run {report.run.id} was measured elsewhere: {'; '.join(found)}"] if found else []
-
-
-def _report(source: str, summary: str, report: Any, runs: list[str], notes: list[str], **parts: Any) -> Any:
-    from importlib import metadata
-
-    from harness.records.claims import SCHEMA, ClaimsReport
-
-    return ClaimsReport(
-        schema=SCHEMA,
-        source=source,
-        summary=summary,
-        started=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        command=_command_line(),
-        harness_version=metadata.version("pytorch-inference-lab"),
-        environment=report.environment,
-        runs=runs,
-        notes=notes,
-        **parts,
-    )
-
-
-def _command_line() -> str:
-    return shlex.join(["harness", *sys.argv[1:]])
 
 
 def _failed(found: Any, strict: bool) -> list[str]:

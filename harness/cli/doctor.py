@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,13 +15,16 @@ from harness import inventory
 from harness.cli import options
 from harness.errors import ExitCode, HarnessError, PluginError
 
+if TYPE_CHECKING:
+    from harness.execute.signals import Interrupts
+
 
 @click.command("doctor", short_help="Say what this machine is, and what would disturb a measurement on it.")
 @click.option(
     "--calibrate",
     is_flag=True,
-    help="First compare models with themselves, for about a minute: how much processes differ here is "
-    "kept, and used by intervals and verdicts.",
+    help="First measure what this machine can do at most, and compare models with themselves, for about a "
+    "minute: what comes out is kept, and used by intervals, verdicts and explanations.",
 )
 @options.lock
 @options.results
@@ -61,7 +65,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
 
 def _calibrate(ctx: click.Context, given: dict[str, Any]) -> None:
-    """One session of calibration, kept for this machine.
+    """The machine's ceilings and one session of calibration, kept for this machine.
 
     Raises:
         NothingMeasured: a model cannot be compared with itself here.
@@ -87,12 +91,14 @@ def _calibrate(ctx: click.Context, given: dict[str, Any]) -> None:
     ]
     plugins = PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"]))
     folder = Folder(results_folder(given["results"]))
+    devices = _devices()
     with (
-        options.locks(given, ("cpu",)) as locks,
+        options.locks(given, devices) as locks,
         Interrupts() as interrupts,
         Progress(rule.QUICK) as progress,
     ):
         try:
+            _ceilings(devices, interrupts, progress.tell)
             seed = int.from_bytes(os.urandom(3), "big")
             session = calibrate(workloads, plugins, seed, folder, interrupts, progress, locks)
         except Interrupted:
@@ -101,6 +107,45 @@ def _calibrate(ctx: click.Context, given: dict[str, Any]) -> None:
             raise Terminated("ended by a signal") from None
     _, path = calibration.add(session)
     message(f"kept: {path}")
+
+
+def _devices() -> tuple[str, ...]:
+    """The CPU, and what the driver calls its devices, unless torch is known to have none.
+
+    From files alone: no process is to be started before the locks are held.
+    """
+    from harness.doctor import facts
+
+    known = (inventory.cached(inventory.environment_key()) or {}).get("device")
+    others = range(len(facts.gpus()) if known != "cpu" else 0)
+    return ("cpu", *("cuda" if n == 0 else f"cuda:{n}" for n in others))
+
+
+def _ceilings(devices: tuple[str, ...], interrupts: Interrupts, tell: Callable[[str], None]) -> None:
+    """Measures what each device can do at most: with as many threads as are used by default, and on the CPU
+    with one. A failure is told.
+
+    Raises:
+        Interrupted: a signal came.
+    """
+    from harness import machine
+    from harness.execute.ceilings import measured
+    from harness.execute.run import launcher
+    from harness.execute.signals import Interrupted
+
+    usual = machine.usable_cores()
+    pairs = [(device, usual) for device in devices]
+    if usual > 1:
+        pairs.append(("cpu", 1))
+    with launcher(interrupts) as zygotes:
+        interrupts.on_second = zygotes.kill
+        zygotes.start(1)
+        for device, threads in pairs:
+            many = f"{threads} thread{'s' * (threads != 1)}"
+            tell(f"measuring what {device} can do at most" + (f" with {many}" if device == "cpu" else ""))
+            measured(device, threads, zygotes, tell)
+            if interrupts:
+                raise Interrupted
 
 
 def _stock(texts: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:

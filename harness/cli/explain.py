@@ -88,13 +88,14 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     whole = ordered(read(folder, given["run"]), None)
     axes = Axes.from_texts(**{a: given[a] for a in AXES}).given()
     report = _only(explained(whole), axes) if axes else explained(whole)
+    code: ExitCode | None = None
     if given["waterfall"]:
-        return _waterfall(ctx, given, report)
+        return _waterfall(ctx, given, report, whole)
     if given["proving"]:
         from harness.cli.proving import prove
 
         path = folder.find(given["run"])
-        made = prove(ctx, given, report, path if path.suffix == ".jsonl" else None)
+        made, code = prove(ctx, given, report, path if path.suffix == ".jsonl" else None)
         whole = replace(whole, proofs=[*whole.proofs, *made])
         report = _only(explained(whole), axes) if axes else explained(whole)
     if given["in_brief"]:
@@ -104,7 +105,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         lines = sentences if given["format_"] != options.MARKDOWN else [f"- {s}" for s in sentences]
         out = codec.pretty(sentences) if given["format_"] == options.JSON else "\n".join(lines) + "\n"
         write(out, given["output"])
-        return ExitCode.FINE
+        return code or ExitCode.FINE
     chosen = choices(report.records, limits)
     if given["format_"] == options.JSON:
         write(codec.pretty(report), given["output"])
@@ -119,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             given["output"],
             colour=style.colour,
         )
-    return ExitCode.FINE
+    return code or ExitCode.FINE
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -130,11 +131,11 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("--prove and --waterfall are two measurements", "one after the other")
 
 
-def _waterfall(ctx: click.Context, given: dict[str, Any], report: Any) -> int:
+def _waterfall(ctx: click.Context, given: dict[str, Any], shown: Any, whole: Any) -> int:
     from harness.cli.proving import fall
     from harness.prove.text import waterfall_text
 
-    found = fall(ctx, given, report)
+    found = fall(ctx, given, shown, whole)
     text = codec.pretty(found) if given["format_"] == options.JSON else waterfall_text(found)
     write(f"```text\n{text}```\n" if given["format_"] == options.MARKDOWN else text, given["output"])
     return ExitCode.FINE

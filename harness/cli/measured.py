@@ -21,6 +21,7 @@ from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.report import Report
 from harness.store.folder import Folder, write_whole
+from harness.store.runfile import StoredRun
 
 
 def measured(
@@ -32,6 +33,8 @@ def measured(
     together: Callable[[Plan], Sequence[frozenset[str]]] = lambda plan: (),
 ) -> tuple[Report, Exception | None]:
     """(the report of a new run, kept like any other; what a signal that ended it is to be raised as).
+
+    Where nothing of it can run here, the report says why, and there is nothing to keep.
 
     Args:
         what: what was being done, for the message of a signal.
@@ -47,7 +50,10 @@ def measured(
         try:
             plan = make_plan(request, zygotes, Scenario())
             check(plan)
-            locks.take({c.case.device for c in plan.cases if not c.unsupported}, interrupts)
+            devices = {c.case.device for c in plan.cases if not c.unsupported}
+            if not devices:
+                return analyse(StoredRun(start_header(request, plan, Scenario()))), None
+            locks.take(devices, interrupts)
             for text in (*plan.warnings, *plan.notes, *zygotes.notes):
                 message(text)
             plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])

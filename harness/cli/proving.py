@@ -12,12 +12,9 @@ import click
 
 from harness.cli import options
 from harness.cli.show import message
-from harness.errors import Terminated, UsageError
+from harness.errors import ExitCode, Terminated, UsageError
 from harness.records.finding import PROVED, WITHDRAWN, Finding, Proof, Waterfall
 from harness.records.report import Report
-
-MOST = 8
-MODES = ("quick", "standard", "rigorous")
 
 
 def chosen(report: Report, only: tuple[str, ...], most: int) -> list[list[Finding]]:
@@ -46,11 +43,16 @@ def chosen(report: Report, only: tuple[str, ...], most: int) -> list[list[Findin
     return groups[:most] if most else groups
 
 
-def prove(ctx: click.Context, given: dict[str, Any], report: Report, path: Path | None) -> list[Proof]:
+def prove(
+    ctx: click.Context, given: dict[str, Any], report: Report, path: Path | None
+) -> tuple[list[Proof], ExitCode | None]:
     """Makes the experiments; every proof is in the run's file as soon as it is known.
 
     Args:
         path: the run's own file; None where only a report is there, which is not changed.
+
+    Returns:
+        The proofs, and the exit code if a signal ended it.
     """
     from harness.prove.experiments import experiment
     from harness.store import runfile
@@ -58,25 +60,48 @@ def prove(ctx: click.Context, given: dict[str, Any], report: Report, path: Path 
     groups = chosen(report, given["only"], given["most"])
     if not groups:
         message("nothing to prove: no finding has an experiment that was not made")
-        return []
+        return [], None
     if path is None:
         message("a report is not changed: these proofs are shown, and kept nowhere but as comparisons")
     proofs: list[Proof] = []
+    code: ExitCode | None = None
     with _laboratory(ctx, given, report) as lab:
         for number, group in enumerate(groups, 1):
             made = group[0].intervention
             assert made is not None
-            message(f"proving {number} of {len(groups)}: {group[0].subject}: {made.text}")
+            message(f"proving {number} of {len(groups)}: {_what(group)}: {made.text}")
             try:
                 for proof in experiment(lab, group):
                     proofs.append(proof)
                     if path is not None:
                         runfile.append(path, proof)
-            except (KeyboardInterrupt, Terminated):
+            except (KeyboardInterrupt, Terminated) as signal:
                 message("interrupted: what was proved so far is kept")
+                code = ExitCode.INTERRUPTED if isinstance(signal, KeyboardInterrupt) else ExitCode.TERMINATED
                 break
             message(f"  {outcome(proofs[-1])}")
-    return proofs
+    if path is not None and proofs:
+        _renew(path)
+    return proofs, code
+
+
+def _what(group: list[Finding]) -> str:
+    """`mlp at batch 64, bf16-amp on eager`, and how many more rows the same experiment is about."""
+    subjects = list(dict.fromkeys(f.subject for f in group))
+    return subjects[0] + (f" and {len(subjects) - 1} more" if len(subjects) > 1 else "")
+
+
+def _renew(path: Path) -> None:
+    """The report beside a run's file, if there is one, has the proofs, too."""
+    from harness.analyse.analyse import analyse
+    from harness.explain.explain import explained
+    from harness.records import codec
+    from harness.store import runfile
+    from harness.store.folder import write_whole
+
+    beside = path.with_suffix(".json")
+    if beside.is_file():
+        write_whole(beside, codec.pretty(explained(analyse(runfile.read(path)))))
 
 
 def outcome(proof: Proof) -> str:
@@ -93,23 +118,27 @@ def outcome(proof: Proof) -> str:
     return f"{word}: {'; '.join(parts)}"
 
 
-def fall(ctx: click.Context, given: dict[str, Any], report: Report) -> Waterfall:
-    """The way from the baseline to the row with the largest gain.
+def fall(ctx: click.Context, given: dict[str, Any], shown: Report, whole: Report) -> Waterfall:
+    """The way from the baseline to the best row with the largest gain.
+
+    Args:
+        shown: the rows to choose from.
+        whole: the run: where the baseline is, and what ran.
 
     Raises:
         UsageError: no row is the best of its group and faster than its baseline.
     """
     from harness.prove.waterfall import waterfall
 
-    best = [r for r in report.records if r.best and r.speedup is not None and not r.is_baseline]
+    best = [r for r in shown.records if r.best and r.speedup is not None and not r.is_baseline]
     if not best:
         raise UsageError(
             "no way to show: the baseline itself is the best row of every group",
             "choose another run, or measure more configurations",
         )
     subject = max(best, key=lambda r: r.speedup.ratio if r.speedup else 0.0)
-    with _laboratory(ctx, given, report) as lab:
-        return waterfall(lab, report, subject)
+    with _laboratory(ctx, given, whole) as lab:
+        return waterfall(lab, whole, subject)
 
 
 class _laboratory:  # noqa: N801  a context manager, used like a function

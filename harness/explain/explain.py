@@ -88,9 +88,9 @@ def _of_row(row: Row) -> Iterator[Finding]:
 
 
 def consistent(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings without those that contradict an earlier one of the same row."""
+    """The findings without those that contradict an earlier one of the same row, or have no evidence."""
     kept: list[Finding] = []
-    for one in findings:
+    for one in (f for f in findings if f.evidence):
         rivals = [g for g in EXCLUSIVE if one.key in g]
         same = {f.key for f in kept if f.records[:1] == one.records[:1]}
         if not any(same & (group - {one.key}) or one.key in same for group in rivals):

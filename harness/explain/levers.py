@@ -13,6 +13,7 @@ from harness import registry
 from harness.explain.scene import Row, Scene
 from harness.records.case import Case
 from harness.records.finding import Finding, Intervention
+from harness.records.report import Record
 
 
 def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
@@ -20,26 +21,27 @@ def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
     found = []
     for one in findings:
         row = scene.row(one.records[0]) if one.records else None
-        made = intervention(one, row) if row is not None else None
-        if made is None:
+        lever = _lever(one, row) if row is not None else None
+        if lever is None:
             found.append(one)
-        else:
-            advice = one.advice or f"{made.text}: {command(made)}"
-            found.append(replace(one, intervention=made, advice=advice))
+            continue
+        data, made = lever
+        advice = one.advice or f"{made.text}: {command(made)}"
+        found.append(replace(one, intervention=None if data.get("advice") else made, advice=advice))
     return found
 
 
-def intervention(finding: Finding, row: Row) -> Intervention | None:
+def _lever(finding: Finding, row: Row) -> tuple[dict[str, Any], Intervention] | None:
     """The first experiment of the registry that fits a finding and its row."""
     for lever in registry.levers():
         if lever["finding"] == finding.key and _fits(lever.get("of", {}), row, finding):
             new = _changed(lever["change"], row)
             if new:
-                return Intervention(
+                return lever, Intervention(
                     text=lever["text"],
-                    base=_axes(row),
+                    base=axes_of(row.record),
                     new=new,
-                    expect=lever["expect"],
+                    expect=lever.get("expect", "faster"),
                     per_item=lever.get("per_item", False),
                     at_least=lever.get("at_least"),
                 )
@@ -67,8 +69,9 @@ def command(made: Intervention) -> str:
     return f"harness compare {' '.join(common)} --base {base} --new {new}"
 
 
-def _axes(row: Row) -> dict[str, str]:
-    case, label = row.record.case, row.record.label
+def axes_of(record: Record) -> dict[str, str]:
+    """The configuration of a record: axis -> value as on the command line."""
+    case, label = record.case, record.label
     return {
         "model": label["model"],
         "runner": label["runner"],
@@ -113,7 +116,7 @@ def _changed(change: dict[str, Any], row: Row) -> dict[str, str] | None:
             new[axis] = str(case.batch_size * int(value.removeprefix("x")))
         else:
             new[axis] = str(value)
-    current = _axes(row)
+    current = axes_of(row.record)
     return new if any(current.get(axis) != value for axis, value in new.items()) else None
 
 

@@ -9,6 +9,8 @@ from harness import machine
 from harness.components import Device
 from harness.errors import Unsupported, UsageError
 
+TF32 = "tf32"
+"""A feature of the hardware: float32 products on tensor cores, with 10 bits of mantissa."""
 _TEXT = re.compile(r"([a-z]+)(?::(\d+))?")
 
 
@@ -49,7 +51,7 @@ def resolve(text: str) -> Device:
     major, minor = torch.cuda.get_device_capability(index)
     features = {f"sm_{major}{minor}"}
     if major >= 8:
-        features |= {"tf32", "bfloat16"}
+        features |= {TF32, "bfloat16"}
     if (major, minor) >= (5, 3):
         features.add("float16")
     return Device("cuda", index, frozenset(features), torch.cuda.get_device_name(index))

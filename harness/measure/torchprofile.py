@@ -21,10 +21,12 @@ CALL = "harness call"
 LINE_MARK = "## line "
 """Begins the names of the spans that stand for source lines."""
 
+GRAPH = "wrapper of the compiled graph"
+"""What is in a compiled graph and no operator: the code that the compiler made, which shows nowhere else."""
 _DISPATCH = (
     (re.compile(r"TorchDynamo Cache Lookup"), "guards of the compiled code"),
-    (re.compile(r"Torch-Compiled Region|Pregraph bytecode"), "entering the compiled code"),
-    (re.compile(r"## Call CompiledFxGraph|AOTDispatcher"), "wrapper of the compiled graph"),
+    (re.compile(r"Torch-Compiled Region|Pregraph bytecode|AOTDispatcher"), "entering the compiled code"),
+    (re.compile(r"## Call CompiledFxGraph"), GRAPH),
     (re.compile(r"(cuda|cu|hip)[A-Z]\w*Synchronize"), "waiting for the device"),
 )
 """A runtime's own doing, and what it is called for people."""

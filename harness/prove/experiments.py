@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -12,17 +13,20 @@ from harness.compare.arms import BASE, ArmRequest
 from harness.compare.live import CompareRequest, compare_live
 from harness.compare.paired import report_of
 from harness.compare.verdict import LEVEL, MARGIN
-from harness.errors import HarnessError, UsageError
+from harness.errors import Busy, HarnessError, StoreError, Terminated, UsageError
 from harness.execute.lock import Locks
 from harness.execute.one import OneCase, OneRequest, one_case
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import now
 from harness.jobs import CheckJob, Matrix, MemoryResult
-from harness.prove.decide import decide
+from harness.prove.decide import Decision, decide
+from harness.records import codec
 from harness.records.check import Check
+from harness.records.comparison import Verdict
+from harness.records.events import OK
 from harness.records.finding import Finding, Intervention, Proof
 from harness.store.comparisonfile import StoredComparison
-from harness.store.folder import Folder
+from harness.store.folder import Folder, write_whole
 
 T = TypeVar("T")
 
@@ -49,7 +53,8 @@ def distinct(findings: Sequence[Finding]) -> list[list[Finding]]:
     for one in findings:
         made = one.intervention
         if made is not None:
-            key = repr((sorted(made.base.items()), sorted(made.new.items()), made.expect, made.at_least))
+            asked = (made.expect, made.at_least, made.per_item)
+            key = repr((sorted(made.base.items()), sorted(made.new.items()), asked))
             groups.setdefault(key, []).append(one)
     return list(groups.values())
 
@@ -59,6 +64,8 @@ def experiment(lab: Laboratory, findings: Sequence[Finding]) -> list[Proof]:
 
     Raises:
         KeyboardInterrupt, Terminated: a signal came.
+        StoreError: what was measured cannot be kept.
+        Busy: another measurement runs.
     """
     made = findings[0].intervention
     assert made is not None
@@ -70,6 +77,8 @@ def experiment(lab: Laboratory, findings: Sequence[Finding]) -> list[Proof]:
             said = _compared(lab, made, blank)
     except UsageError as error:
         said = replace(blank, reason=f"it cannot be planned here: {error.message}")
+    except (Terminated, StoreError, Busy):
+        raise  # of the whole command, and no word on the cause
     except HarnessError as error:
         said = replace(blank, reason=error.message)
     return [replace(said, finding=f.key, records=f.records) for f in findings]
@@ -92,12 +101,12 @@ def _compared(lab: Laboratory, made: Intervention, blank: Proof) -> Proof:
     arms = [ArmRequest(name, matrix(axes), lab.plugins) for name, axes in sides]
     run = lockstep(lab, arms)
     found = report_of(run).compared[0]
-    verdict = found.device or found.latency
     proof = replace(blank, comparison=run.header.id)
-    if verdict is None:
-        end = found.new if found.new.status != "ok" else found.base
-        return replace(proof, reason=f"{end.name} is {end.status}: {end.reason or 'no reason given'}")
-    decision = decide(made, verdict)
+    if found.latency is None:
+        end = found.new if found.new.status != OK else found.base
+        why = f"{end.name} is {end.status}: {end.reason or 'no reason given'}" if end.status != OK else None
+        return replace(proof, reason=why or "no pair was measured to its end")
+    decision, verdict = judged(made, found.latency, found.device)
     return replace(
         proof,
         proved=decision.proved,
@@ -110,6 +119,19 @@ def _compared(lab: Laboratory, made: Intervention, blank: Proof) -> Proof:
     )
 
 
+def judged(made: Intervention, latency: Verdict, device: Verdict | None) -> tuple[Decision, Verdict]:
+    """What request latency says, since findings are about it. Where that differs too much from process to
+    process, device time may prove a cause. It refutes none: what the host costs is not in it.
+    """
+    decision = decide(made, latency)
+    if decision.proved is None and device is not None and made.expect in ("faster", "slower"):
+        apart = decide(made, device)
+        if apart.proved:
+            said = "by device time: request latency differs too much from process to process"
+            return replace(apart, reason=said), device
+    return decision, latency
+
+
 def lockstep(lab: Laboratory, arms: list[ArmRequest]) -> StoredComparison:
     """A live comparison of these sides, kept like any other."""
     request = CompareRequest(
@@ -120,14 +142,22 @@ def lockstep(lab: Laboratory, arms: list[ArmRequest]) -> StoredComparison:
         margin=MARGIN,
         command=lab.command,
     )
+    lab.folder.check(lab.folder.comparisons)
     with Interrupts() as interrupts:
         try:
             run = compare_live(request, lab.folder, interrupts, _Quiet(lab.tell), lab.locks)
         except Interrupted:
-            raise KeyboardInterrupt from None
+            raise _signalled(interrupts) from None
         if interrupts:
-            raise KeyboardInterrupt
+            raise _signalled(interrupts)
+    write_whole(lab.folder.comparison_report_path(run.header.id), codec.pretty(report_of(run)))
     return run
+
+
+def _signalled(interrupts: Interrupts) -> BaseException:
+    if interrupts.received == signal.SIGINT:
+        return KeyboardInterrupt()
+    return Terminated("ended by a signal")
 
 
 class _Quiet:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+MOST_SUSPECT = 0.25
+"""Ceilings of which a larger share was disturbed are kept only until there are quieter ones."""
+
 
 @dataclass(frozen=True)
 class Bandwidth:
@@ -35,5 +38,17 @@ class Ceilings:
     """Number formats that the device has no arithmetic for."""
     read_gib_per_s: list[Bandwidth] = field(default_factory=list)
     """The same for reading alone, which is what a call does to weights at small batches."""
+    fault_us: float | None = None
+    """What it costs at least to get one new page of memory from the kernel and to clear it, on a CPU; null:
+    not measured."""
+    suspect: float = 0.0
+    """The share of the measurement in which the audit found the machine disturbed."""
+    attempts: int = 1
+    """How often they were measured on this machine. Where each time was disturbed each number is the best."""
     notes: list[str] = field(default_factory=list)
     """What is odd about them: above a published peak, measured beside a neighbour."""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing disturbed the measurement that would lower a ceiling."""
+        return self.suspect <= MOST_SUSPECT

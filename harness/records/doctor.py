@@ -91,4 +91,4 @@ class DoctorReport:
     problems: list[str] = field(default_factory=list)
     """Plugins that cannot be loaded."""
     calibration: Calibration | None = None
-    """What was measured of this machine's own spread; null if nothing was."""
+    """What was measured of this machine's own spread and of its ceilings; null if nothing was."""

@@ -133,9 +133,12 @@ class Step:
     """One change on the way: how many times as fast it made a call, over pairs of processes."""
 
     name: str
+    """What was changed: a precision, a runner, `option=value`."""
     ratio: float
     low: float | None
     high: float | None
+    latency_ms: float | None = None
+    """Of a call after it."""
 
 
 @dataclass(frozen=True)
@@ -156,3 +159,7 @@ class Waterfall:
     """Whether the product lies in the total's interval, and that interval meets the stored one's."""
     pairs: int
     comparison: str
+    order: str = ""
+    """Why the changes come in this order: another one may give them other shares of the same total."""
+    baseline_ms: float | None = None
+    """Of a call of the baseline, in the same pairs."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from harness.analyse.spreads import spreads
 from harness.records.calibration import Calibration
+from harness.records.ceilings import Ceilings
 from harness.records.doctor import FAULT, NOTE, OK, WARNING, DoctorReport
 from harness.report.numbers import safe, significant
 
@@ -17,10 +18,11 @@ _SHOWN = ("model", "runner", "precision", "reporter")
 
 
 def text(report: DoctorReport, width: int = 110, colour: bool = False) -> str:
-    """Three parts: this machine, what is usable, what would disturb a measurement."""
+    """The machine, what is usable, what was measured of it, what would disturb a measurement."""
     lines = ["this machine", *_machine(report, width), ""]
     lines += ["components", *_components(report, width), ""]
     lines += ["its own spread", *_calibration(report.calibration, width), ""]
+    lines += ["what it can do at most", *_ceilings(report.calibration, width), ""]
     lines += [f"what would disturb a measurement (watched for {report.live.seconds:.0f} s)"]
 
     def paint(state: str) -> str:
@@ -112,6 +114,43 @@ def _calibration(found: Calibration | None, width: int) -> list[str]:
         ),
     ]
     return _rows(rows, width)
+
+
+def _ceilings(found: Calibration | None, width: int) -> list[str]:
+    """The roofs that the rows of a run are held against."""
+    if found is None or not found.ceilings:
+        text_ = "not measured: `harness doctor --calibrate` does, and so does the first `harness run`"
+        return _rows([("ceilings", text_)], width)
+    rows = []
+    for one in sorted(found.ceilings, key=lambda c: (c.device, -c.threads)):
+        many = f", {one.threads} thread{'s' * (one.threads != 1)}" if one.device == "cpu" else ""
+        rows.append((f"{one.device}{many}", _rates_text(one)))
+        rows += [("", f"{_bandwidth_text(one)}; starting an operator takes {significant(one.launch_us)} us")]
+        rows += [("", f"measured at {one.measured}{''.join(f'; {note}' for note in one.notes)}")]
+    return _rows(rows, width)
+
+
+def _rates_text(one: Ceilings) -> str:
+    def rate(tflops: float) -> str:
+        gigas = tflops < 1
+        return f"{significant(tflops * 1e3 if gigas else tflops)} {'GFLOP/s' if gigas else 'TFLOP/s'}"
+
+    by_rate = sorted(one.matmul_tflops.items(), key=lambda item: -item[1])
+    return "products: " + ", ".join(
+        f"{name} {rate(tflops)}" + (" (imitated)" if name in one.emulated else "") for name, tflops in by_rate
+    )
+
+
+def _bandwidth_text(one: Ceilings) -> str:
+    """The largest working set is the memory's, the fastest a cache's."""
+    if not one.bandwidth:
+        return "bandwidth is not known"
+    last = one.bandwidth[-1]
+    cache = max(one.bandwidth, key=lambda b: b.gib_per_s)
+    text_ = f"memory: {significant(last.gib_per_s)} GiB/s read and written"
+    if one.read_gib_per_s:
+        text_ += f", {significant(one.read_gib_per_s[-1].gib_per_s)} read"
+    return f"{text_}; at best {significant(cache.gib_per_s)} with {cache.working_set_mib:g} MiB"
 
 
 def _checks(report: DoctorReport, width: int, paint: Callable[[str], str]) -> list[str]:

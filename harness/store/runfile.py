@@ -78,12 +78,12 @@ def append(path: Path, event: Event) -> None:
     """
     line = codec.encode_event(event) + b"\n"
     try:
-        with path.open("r+b") as file:
+        with path.open("a+b", buffering=0) as file:
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read(1) == b"\n" else b"\n" + line
-            file.write(line)
-            file.flush()
+            if file.write(line) != len(line):
+                raise StoreError(f"cannot write {path}: the disk is full")
             os.fdatasync(file.fileno())
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from error

@@ -48,8 +48,16 @@ class GraphSession(harness.TorchSession):
                 eager(self._static)
         torch.cuda.current_stream().wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._output = eager(self._static)
+        try:
+            with torch.cuda.graph(self._graph):
+                self._output = eager(self._static)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            said = str(error).partition("\n")[0]
+            raise harness.Unsupported(
+                f"it cannot be recorded as a CUDA graph ({said}): try -r eager"
+            ) from None
         self._run = self._replay
 
     def bind(self, inputs: harness.Inputs) -> Any:

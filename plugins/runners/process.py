@@ -9,6 +9,8 @@ import harness
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Of mallopt(3)."""
+_SHARE = 1 << 16
+"""Elements for each thread: torch splits nothing smaller than half of this."""
 
 
 def keep_memory() -> None:
@@ -43,12 +45,16 @@ def built_alone(work: harness.Work) -> Any:
 
 
 def flush_denormals() -> None:
-    """Numbers too small to be normal count as zero.
+    """Numbers too small to be normal count as zero, in every thread that computes: this is tried.
 
     Raises:
-        Unsupported: the processor has no such mode.
+        Unsupported: the processor has no such mode, or some threads were started before.
     """
     import torch
 
     if not torch.set_flush_denormal(True):
         raise harness.Unsupported("this processor cannot flush subnormal numbers: try -r eager")
+    # Written as bits: as a number it would be flushed on its way. Every thread gets a share.
+    subnormal = torch.full((torch.get_num_threads() * _SHARE,), 1, dtype=torch.int32).view(torch.float32)
+    if torch.count_nonzero((subnormal * 1.0).view(torch.int32)):
+        raise harness.Unsupported("threads had been started before the mode was set: try --threads 1")

@@ -21,8 +21,14 @@ def record(module: Any, inputs: harness.Inputs, work: harness.Work) -> Callable[
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    tape = _Tape(module)
+    tape = _Tape()
     places = harness.tensor_leaves((inputs.args, inputs.kwargs))
+    found = _tensors((inputs.args, inputs.kwargs))
+    if [id(t) for t in found] != [id(t) for t in places]:
+        raise harness.Unsupported(
+            "its inputs hold tensors where a recording does not look for them (a class of their own, "
+            "numpy): try recorded=false"
+        )
     for number, tensor in enumerate(places):
         tape.add_input(number, tensor)
 
@@ -61,15 +67,16 @@ def record(module: Any, inputs: harness.Inputs, work: harness.Work) -> Callable[
 
 def _tensors(value: Any) -> list[Any]:
     """The tensors of any nesting of lists, tuples and dicts, as a compiler can follow it."""
+    import torch
     from torch.utils import _pytree as pytree
 
-    return [leaf for leaf in pytree.tree_leaves(value) if hasattr(leaf, "dtype")]
+    return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, torch.Tensor)]
 
 
 class _Tape:
     """Operators with what they were given, as the nodes of a graph."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self) -> None:
         import torch
 
         self._root = torch.nn.Module()
@@ -77,7 +84,6 @@ class _Tape:
         self._nodes: dict[int, Any] = {}
         self._alive: list[Any] = []
         """A tensor's id stands for it only as long as it lives."""
-        self._weights = {id(t): t for t in [*module.parameters(), *module.buffers()]}
         self._constants = 0
         self.count = 0
 
@@ -85,21 +91,24 @@ class _Tape:
         self._know(tensor, self._graph.placeholder(f"input_{number}"))
 
     def add(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """One operator. What gives no tensor (a number read from one) has run, and is a constant."""
+        """One operator. What gives no tensor and changes none (a number read from one) has run, and is a
+        constant.
+        """
         import operator
 
         import torch
         from torch.utils import _pytree as pytree
 
         made = [t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor)]
-        if not made:
+        changes = getattr(func, "_schema").is_mutable  # noqa: B009  torch says it nowhere else
+        if not made and not changes:
             return
         known = pytree.tree_map(self._node, (args, kwargs))
         node = self._graph.call_function(func, known[0], known[1])
         self.count += 1
         if isinstance(out, torch.Tensor):
             self._know(out, node)
-        else:
+        elif isinstance(out, (tuple, list)):
             for number, one in enumerate(out):
                 if isinstance(one, torch.Tensor):
                     self._know(one, self._graph.call_function(operator.getitem, (node, number)))

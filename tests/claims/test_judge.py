@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from harness.claims.carried import carried, carries, speedups
-from harness.claims.judge import answers, judge
+from harness.claims.judge import answers, judge, left_open
 from harness.claims.language import parse
 from harness.claims.points import Here
-from harness.claims.text import Style, markdown, text
+from harness.claims.text import Style, markdown, settle_command, text
 from harness.records.anatomy import Anatomy, OperatorShare
 from harness.records.claims import (
     CANNOT_SAY,
@@ -22,6 +22,7 @@ from harness.records.claims import (
     Measured,
 )
 from harness.records.events import Memory, MemoryMeasured
+from harness.records.report import Percentile
 
 HERE = Here("cpu", 2)
 AT_64 = 'case = { precision = "bf16-true", batch_size = 64 }\n'
@@ -78,6 +79,61 @@ def test_noise_says_how_many_passes_would_settle_it(two):
     assert found.word == NOT_TESTABLE
     assert "noise: the interval holds 1.9" in found.answers[0].reason
     assert found.answers[0].passes_needed > 3
+
+
+def test_noise_that_no_number_of_passes_cures_says_so(two):
+    found = word(OVER_FP32 + "speedup = { at_least = 2 }", two((4.0, 6.0, 2.7), (2.0, 2.0, 2.0)))
+    assert found.answers[0].passes_needed is None
+    assert "more than 100 passes would be needed" in found.answers[0].reason
+
+
+def test_what_noise_leaves_open_comes_with_the_command_that_settles_it(two, build):
+    report = two((4.0, 4.6, 3.6), (2.0, 2.0, 2.0))
+    bodies = ("speedup = { at_least = 1.9 }", "speedup = { at_least = 9 }")
+    verdicts = judge([claim(OVER_FP32 + b) for b in bodies], [report], HERE)
+    assert [left_open(v) for v in verdicts] == [True, False]
+    whole = ClaimsReport(
+        SCHEMA, "my claims.toml", "", build.STARTED, "harness claims", "0.1.0", build.environment(), ["r1"],
+        verdicts,
+    )  # fmt: skip
+    needed = verdicts[0].answers[0].passes_needed
+    command = settle_command(whole)
+    assert command.startswith("harness claims 'my claims.toml' --run r1 --settle --passes ")
+    assert needed < int(command.split()[-1]) < 2 * needed
+    assert command in text(whole)
+    assert command in markdown(whole)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(3.5, CONFIRMED), (2.2, NOT_TESTABLE), (1.2, REFUTED)])
+def test_a_percentile_is_judged_by_its_bound_and_the_mirror_image_of_it(two, limit, expected):
+    report = two((4.0, 4.0), (2.0, 2.0))
+    latency = dataclasses.replace(report.records[1].latency_ms, p99=Percentile(2.0, 3.0))
+    record = dataclasses.replace(report.records[1], latency_ms=latency)
+    report = dataclasses.replace(report, records=[record])
+    assert word(AT_64 + f"p99_ms = {{ at_most = {limit} }}", report).word == expected
+
+
+def test_the_share_of_the_device_is_its_time_over_the_latency_of_the_same_pass(two):
+    report = two((4.0, 4.0), (2.0, 6.0))
+    latency = report.records[1].latency_ms
+    device = dataclasses.replace(latency, replicates=[1.7, 5.1])
+    record = dataclasses.replace(report.records[1], device_ms=device)
+    found = word(AT_64 + "device_share = { at_least = 0.8 }", dataclasses.replace(report, records=[record]))
+    assert (found.word, found.answers[0].value) == (CONFIRMED, pytest.approx(0.85))
+    assert word(AT_64 + "device_share = { at_least = 0.8 }", report).word == NOT_TESTABLE
+
+
+def test_a_condition_along_an_axis_is_judged_at_each_value(build):
+    report = along(build, {("eager", 1): 1.0, ("compile", 1): 5.0})
+    found = word(
+        'case = { batch_size = 1 }\nover = { runner = ["eager", "compile"] }\nlatency_ms = { at_most = 3 }',
+        report,
+    )
+    assert found.word == REFUTED
+    assert [(a.text, a.word) for a in found.answers] == [
+        ("latency at most 3 ms at runner eager", CONFIRMED),
+        ("latency at most 3 ms at runner compile", REFUTED),
+    ]
 
 
 def test_one_pass_has_no_interval(two):
@@ -249,7 +305,7 @@ def test_a_verdict_is_shown_with_its_numbers_and_counted(two, build):
     )  # fmt: skip
     said = text(whole, Style(200))
     assert "speedup at least 1.7: 2.00 (" in said
-    assert "latency ms at most 1: 2.00 (" in said
+    assert "latency at most 1 ms: 2.00 ms (" in said
     table = markdown(whole)
     assert "| **REFUTED** |" in table
     assert "differs: CPU a" in table

@@ -41,6 +41,37 @@ def test_a_claim_along_an_axis_has_a_case_at_each_value():
     assert [p.batch_size for p in claim.points()] == [1, 64]
 
 
+def test_what_a_claim_is_compared_with_goes_along_the_axis_unless_it_names_it():
+    body = (
+        'case = {{ runner = "compile" }}\ncompared_with = {{ {} }}\nspeedup = {{ at_least = 1 }}\nover = {}'
+    )
+    both = one(body.format('runner = "eager"', "{ batch_size = [1, 64] }"))
+    assert [(a.batch_size, b.batch_size) for a, b in both.steps()] == [(1, 1), (64, 64)]
+    fixed = one(body.format('precision = "fp32"', '{ precision = ["bf16-amp", "bf16-true"] }'))
+    assert [(a.precision, b.precision) for a, b in fixed.steps()] == [
+        ("bf16-amp", "fp32"),
+        ("bf16-true", "fp32"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("latency_ms = { at_most = 5 }", "latency at most 5 ms"),
+        ("throughput_per_s = { at_least = 1250000 }", "throughput at least 1250000 per s"),
+        ("max_abs_error = { at_most = 1e-5 }", "largest absolute error at most 1e-5"),
+        ("device_share = { at_least = 0.8 }", "device time over latency at least 0.8"),
+        (
+            'case = { precision = "bf16-true" }\ncompared_with = { precision = "fp32" }\n'
+            "throughput_ratio = { at_least = 1.7, at_most = 2.5 }",
+            "throughput ratio at least 1.7, at most 2.5",
+        ),
+    ],
+)
+def test_a_condition_is_said_as_people_say_it(body, said):
+    assert one(body).conditions[0].text == said
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -58,7 +89,13 @@ def test_a_claim_along_an_axis_has_a_case_at_each_value():
         ('over = { batch_size = [1] }\ngrows = "latency"', "at least two values"),
         ('over = { batch_size = [1, 1] }\ngrows = "latency"', "a value twice"),
         ('over = { batch_size = [1, 4] }\ngrows = "speed"', "'speed' is none of latency"),
+        ('case = { batch = 4 }\nover = { batch = [1, 4] }\ngrows = "latency"', "stands in case and in over"),
+        (
+            "compared_with = { batch_size = 4 }\nover = { batch_size = [1, 4] }\nspeedup = { at_least = 1 }",
+            "is the same case",
+        ),
         ("case = { batch_size = 0 }\nlatency_ms = { at_most = 5 }", "no whole number above 0"),
+        ('case = { model = "net.py" }\nlatency_ms = { at_most = 5 }', "case: model: 'net.py' is a file"),
         ('case = { model = "mlp,cnn" }\nlatency_ms = { at_most = 5 }', "more than one"),
         ('case = { runner = "all" }\nlatency_ms = { at_most = 5 }', "more than one"),
     ],

@@ -417,9 +417,9 @@ def test_the_pages_build_without_warnings(tmp_path: Path):
 
 
 def test_the_page_of_claims_names_every_word_of_their_language():
-    from harness.claims.language import CLAIM_KEYS
+    from harness.claims.language import KEYS
 
-    for word in CLAIM_KEYS:
+    for word in KEYS:
         assert re.search(rf"`{word}`", page("claims.md")), word
 
 

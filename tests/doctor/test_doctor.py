@@ -15,7 +15,9 @@ from harness.doctor import checks, examine, facts, live, watched
 from harness.doctor.live import Process
 from harness.execute.lock import Holder
 from harness.measure.nvidia import GpuState
+from harness.records.calibration import Calibration
 from harness.records.case import Environment
+from harness.records.ceilings import Bandwidth, Ceilings
 from harness.records.doctor import FAULT, NOTE, OK, WARNING, Check, DoctorReport, Extra, Live, Part
 from harness.records.noise import NoiseSummary
 from harness.report import doctor as shown
@@ -244,6 +246,31 @@ def test_people_read_what_to_do_below_what_is_wrong():
     assert "not usable        runner openvino: it is not installed" in text
     assert "extra nvidia      not installed: nvidia-ml-py" in text
     assert text.endswith("\n1 warning: a measurement now would be less sure than it could be\n")
+
+
+def test_ceilings_are_told_in_units_of_their_size_with_what_is_odd_about_them():
+    assert "not measured: `harness doctor --calibrate` does" in shown.text(report())
+    cpu = Ceilings(
+        "cpu",
+        "a CPU",
+        2,
+        "2026-11-22T17:41:26Z",
+        {"float32": 0.2, "bfloat16": 1.44, "float16": 0.003},
+        [Bandwidth(2, 220), Bandwidth(256, 70)],
+        0.9,
+        ["float16"],
+        [Bandwidth(256, 46)],
+        suspect=0.5,
+        notes=["measured beside a neighbour: 6 of 12 rounds were disturbed (run delay)"],
+    )
+    known = Calibration(1, "0", {}, ceilings=[cpu])
+    text = " ".join(shown.text(replace(report(), calibration=known), width=200).split())
+    assert "cpu, 2 threads products: bfloat16 1.44 TFLOP/s, float32 200 GFLOP/s" in text
+    assert "float16 3.00 GFLOP/s (imitated)" in text
+    assert "memory: 70.0 GiB/s read and written, 46.0 read; at best 220 with 2 MiB" in text
+    assert "starting an operator takes 0.900 us" in text
+    assert "measured at 2026-11-22T17:41:26Z; measured beside a neighbour: 6 of 12 rounds" in text
+    assert "calibration not measured" in text
 
 
 def test_text_of_strangers_is_no_escape_sequence():

@@ -45,10 +45,27 @@ def test_claims_are_measured_judged_kept_and_not_measured_again(harness_command,
     assert [v["word"] for v in json.loads(again.out)["verdicts"]] == [v["word"] for v in found["verdicts"]]
     assert [p.stem for p in (tmp_path / "results" / "benchmarks").glob("*.jsonl")] == kept
 
+    # Noise left nothing open: there is nothing to settle.
+    settled = harness_command("claims", *common, "--run", "latest", "--settle")
+    assert [v["word"] for v in json.loads(settled.out)["verdicts"]] == [v["word"] for v in found["verdicts"]]
+    assert [p.stem for p in (tmp_path / "results" / "benchmarks").glob("*.jsonl")] == kept
+
     only = MINE.replace("at_most = 1e-9", "at_most = 1e9")
     (tmp_path / "mine.toml").write_text(only)
     assert harness_command("claims", *common, "--run", "latest").code == 0
     assert harness_command("claims", *common, "--run", "latest", "--strict").code == 1
+
+
+def test_claims_about_what_is_not_here_are_not_testable_and_nothing_was_measured(harness_command, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        '[[claim]]\nname = "a GPU is busy"\ncase = { model = "tiny", device = "cuda:99" }\n'
+        "device_share = { at_least = 0.8 }"
+    )
+    done = harness_command("claims", "mine.toml", "--plugin", PLUGIN, "--no-lock")
+    assert done.code == 4
+    assert "NOT TESTABLE HERE  a GPU is busy" in done.out
+    assert "nothing could be measured" in done.err
+    assert not list((tmp_path / "results").rglob("*.json*"))
 
 
 def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, build):
@@ -62,7 +79,8 @@ def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, bui
     )
     samples = [
         build.sample(case, n, ms + n / 100)
-        for case, ms in ((base, 400.0), (cast, 4.0), (gone, 4.0), (lost, 2.0))
+        # A gain that no noise here could hide the lack of.
+        for case, ms in ((base, 4e6), (cast, 4.0), (gone, 4.0), (lost, 2.0))
         for n in range(3)
     ]
     (tmp_path / "colleague.json").write_text(codec.pretty(build.report([base, cast, gone, lost], samples)))
@@ -74,7 +92,7 @@ def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, bui
         PLUGIN,
         "--no-lock",
         "--passes",
-        "3",
+        "2",
         "--format",
         "json",
     )
@@ -98,6 +116,7 @@ def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, bui
         (("seed", "--from", "x.json"), "--from takes its cases from a report"),
         (("--from", "x.json"), "there is no file x.json"),
         (("seed", "--passes", "0"), "not in the range"),
+        (("seed", "--settle"), "--settle needs --run"),
     ],
 )
 def test_a_mistake_is_one_clear_line(harness_command, arguments, said):

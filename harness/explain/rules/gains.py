@@ -255,12 +255,13 @@ def _slower(row: Row) -> Iterator[Finding]:
     part = max(lost, key=lambda p: lost[p])
     if lost[part] < MOSTLY * total:
         return
+    mine, theirs = row.beside
     evidence = {
         "speedup": row.ratio,
         "lost_ms": total,
         "share_of_loss": min(1.0, lost[part] / total),
-        "parts_ms": row.parts,
-        "baseline_parts_ms": base.parts,
+        "parts_ms": mine,
+        "baseline_parts_ms": theirs,
     }
     if part == OUTSIDE:
         cause = (
@@ -268,19 +269,14 @@ def _slower(row: Row) -> Iterator[Finding]:
             f"{row.record.label['runner']} does around them"
         )
         key = "wrapping"
-    elif part in PRODUCTS:
-        cause = (
-            f"its {PART_WORDS[part]} take {ms_text(row.parts.get(part, 0.0))}, its baseline's "
-            f"{ms_text(base.parts.get(part, 0.0))}: "
-            "other kernels, and slower ones for these shapes"
-        )
-        key = "slower-kernels"
     else:
-        cause = (
-            f"its {PART_WORDS.get(part, part)} take {ms_text(row.parts.get(part, 0.0))}, its baseline's "
-            f"{ms_text(base.parts.get(part, 0.0))}"
-        )
+        words = "generated code and small operators" if part == GENERATED else PART_WORDS.get(part, part)
+        before, now = ms_text(theirs.get(part, 0.0)), ms_text(mine.get(part, 0.0))
+        cause = f"its {words} take {now}, its baseline's {before}"
         key = "slower-parts"
+        if part in PRODUCTS:
+            cause += ": other kernels, and slower ones for these shapes"
+            key = "slower-kernels"
     yield finding(key, "no gain", row, against(row), cause, evidence)
 
 
@@ -379,7 +375,8 @@ def _amdahl(row: Row) -> Finding | None:
 def same_operators(row: Row) -> bool:
     """Whether a row of another runner calls the very operators that its baseline calls."""
     base = row.baseline
-    if base is None or row.same("runner") or not row.same("precision"):
+    if base is None or row.record.case.runner == base.record.case.runner or not row.same("precision"):
+        # The same runner with other options is no other runner.
         return False
     if row.anatomy is None or base.anatomy is None or row.facts("generated_kernels"):
         return False

@@ -1,0 +1,153 @@
+"""Explanations of whole reports: nothing contradicts, nothing is made up, everything is counted."""
+
+import re
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import registry
+from harness.explain import text
+from harness.explain.best import Limits, choices, front
+from harness.explain.brief import brief
+from harness.explain.explain import EXCLUSIVE, consistent, explained
+from harness.records.finding import Finding, Intervention, Proof
+from harness.records.report import Report
+
+ROOT = Path(__file__).parents[2]
+STYLE = text.Style(100)
+
+
+def _proof(record, key, proved):
+    made = Intervention("it is taken away", {"batch_size": "1"}, {}, "faster")
+    return Proof(key, [record], made, proved, "faster", 1.5, 1.4, 1.6, 10, "2026-11-25T09:00:00Z")
+
+
+def test_any_report_can_be_explained_and_shown(build):
+    @settings(max_examples=30)
+    @given(build.anything(Report))
+    def check(report):
+        found = explained(report)
+        for record in found.records:
+            keys = [f.key for f in record.findings]
+            for group in EXCLUSIVE:
+                assert sum(k in group for k in keys) <= 1, keys
+            assert all(f.evidence for f in record.findings)
+        limits = Limits(1.0, 0.1, 100.0)
+        text.text(found, choices(found.records, limits), limits, STYLE)
+        text.markdown(found, choices(found.records, limits), limits)
+        brief(found)
+
+    check()
+
+
+def test_of_two_findings_that_contradict_each_other_the_first_stands():
+    one, two = (Finding("p", "c", {"a": 1}, None, ["r"], key=k) for k in ("host-bound", "memory-bound"))
+    other = Finding("p", "c", {"a": 1}, None, ["another"], key="memory-bound")
+    assert consistent([one, two, other]) == [one, other]
+
+
+def test_a_report_without_anatomies_claims_no_coverage(build):
+    report = explained(build.full_report())
+    assert report.coverage is None
+    assert all(r.explanation is None for r in report.records)
+
+
+def test_every_row_is_explained_or_says_what_was_ruled_out(lab, parts):
+    lab.case(parts({"elementwise": 2.0, "matmul": 2.0}), 4.0)
+    one = lab.case(
+        parts({"elementwise": 1.4, "matmul": 1.4}, operator_calls=9.0),
+        2.8,
+        runner="compile",
+        precision="tf32",
+    )
+    report = lab.report()
+    assert report.coverage.rows == 2
+    said = next(r for r in report.records if r.id == one.id).explanation
+    assert not said.explained
+    assert any("memory" in text for text in said.ruled_out)
+    assert any("no graph break" in text for text in said.ruled_out)
+
+
+def test_a_proof_proves_and_a_failed_one_withdraws(lab, parts):
+    lab.case(parts({"elementwise": 10.0}, page_faults=20_000.0), 10.0)
+    proved = lab.record(proofs=[_proof(lab.base.id, "page-faults", True)])
+    assert proved.explanation.state == "proved"
+    withdrawn = lab.record(proofs=[_proof(lab.base.id, "page-faults", False)])
+    assert withdrawn.explanation.key != "page-faults"
+    assert withdrawn.findings[0].state == "withdrawn"
+
+
+def test_a_proof_that_could_not_say_changes_nothing_but_is_shown(lab, parts):
+    lab.case(parts({"elementwise": 10.0}, page_faults=20_000.0), 10.0)
+    record = lab.record(proofs=[_proof(lab.base.id, "page-faults", None)])
+    assert record.findings[0].state == "shown"
+    assert record.findings[0].proof is not None
+
+
+def test_limits_leave_out_what_breaks_them_and_say_why(lab, parts, memory):
+    lab.case(parts({"matmul": 4.0}), 4.0, memory=memory(40.0, 50.0))
+    lab.case(parts({"matmul": 2.0}), 2.0, runner="compile", memory=memory(40.0, 90.0))
+    records = lab.report().records
+    assert choices(records, Limits())[0].best.case.runner == "compile"
+    chosen = choices(records, Limits(memory_mib=60.0))[0]
+    assert chosen.best.case.runner == "eager"
+    assert [why for _, why in chosen.excluded] == ["memory 90 MiB > 60 MiB"]
+    assert choices(records, Limits(latency_ms=1.0))[0].best is None
+
+
+def test_the_front_has_what_nothing_beats_in_everything(lab, parts, memory):
+    lab.case(parts({"matmul": 4.0}), 4.0, memory=memory(40.0, 50.0))
+    lab.case(parts({"matmul": 2.0}), 2.0, runner="compile", memory=memory(40.0, 90.0))
+    lab.case(parts({"matmul": 5.0}), 5.0, runner="onnxruntime", memory=memory(40.0, 95.0))
+    assert [r.case.runner for r in front(lab.report().records)] == ["compile", "eager"]
+
+
+def test_the_brief_has_the_numbers_of_this_machine(lab, parts, memory):
+    lab.case(parts({"elementwise": 3.0, "matmul": 1.0}), 4.0, memory=memory(40.0, 50.0))
+    lab.case(
+        parts({"generated": 0.5, "matmul": 1.0}), 1.5, runner="compile", memory=memory(40.0, 45.0),
+        facts={"generated_kernels": 3},
+    )  # fmt: skip
+    said = brief(lab.report())
+    assert len(said) == 5
+    assert "2.67x" in said[0]
+    assert "45.0 MiB" in said[1]
+    assert "aten::elementwise" in said[2]
+    assert "3 generated kernels" in said[3]
+    assert "rows are explained" in said[4]
+
+
+@given(st.text(max_size=30))
+def test_evidence_is_written_with_its_unit(word):
+    assert text.value_text("moved_bytes", 40 << 20) == "40.0 MiB"
+    assert text.value_text("share_of_gain", 0.5) == "50 %"
+    assert text.value_text("latency_ms", 4.02) == "4.02 ms"
+    assert text.value_text("x", word) == word
+
+
+def _keys_of_rules():
+    source = "".join(p.read_text() for p in (ROOT / "harness/explain/rules").glob("*.py"))
+    return set(re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+|[a-z0-9]+)"', source))
+
+
+def test_every_lever_is_for_a_finding_that_exists_and_changes_what_exists():
+    names = {c["name"]: c for c in registry.components()}
+    for lever in registry.levers():
+        assert lever["finding"] in _keys_of_rules(), lever
+        assert lever.get("advice") or lever["expect"] in (
+            "faster",
+            "slower",
+            "equivalent",
+            "correct",
+            "smaller",
+        )
+        for axis, value in lever["change"].items():
+            if axis in ("runner", "precision"):
+                assert value in names
+            elif axis == "options":
+                runners = lever["of"]["runner"]
+                params = {p["name"] for p in names[runners]["params"]}
+                assert set(value) <= params, lever
+            else:
+                assert axis in ("batch_size", "threads")

@@ -1,0 +1,37 @@
+"""What planted causes and their healthy twins taught: evidence that looks like a cause and is none."""
+
+from types import SimpleNamespace
+
+from harness.explain.places import rate_at, waiting_share
+from harness.measure.ceilings import _GIB, _by_set
+from harness.measure.parts import _generated_share
+from harness.measure.torchprofile import GRAPH
+from harness.records.anatomy import Anatomy
+
+
+def _anatomy(**changed):
+    fields = {"calls": 3, "plain_ms": 1.0, "profiled_ms": 1.0, "operators": [], "categories": {}}
+    return Anatomy(**{**fields, "operator_calls": 1.0, "outside_ms": 0.0, **changed})
+
+
+def test_a_call_that_gives_the_processor_up_waits():
+    assert waiting_share(_anatomy(cpu_ms=0.1, waits=1.0), "cpu") == 0.9
+
+
+def test_a_call_that_a_neighbour_interrupts_waits_for_nothing():
+    assert waiting_share(_anatomy(cpu_ms=0.4, waits=0.0), "cpu") is None
+
+
+def test_a_cache_is_never_slower_than_the_memory_behind_it():
+    rates = {("move", 0.5): 1.3, ("move", 8.0): 100.0, ("move", 256.0): 40.0, "launch": 1.0}
+    found = _by_set({key: rate * _GIB for key, rate in rates.items()}, "move")
+    assert [b.gib_per_s for b in found] == [100.0, 100.0, 40.0]
+    assert rate_at(found, 0.1) == 100.0
+
+
+def test_what_a_compiled_graph_takes_is_generated_code_and_what_is_around_it_is_not():
+    marks = [(GRAPH, 60.0), ("guards of the compiled code", 20.0)]
+    recording = SimpleNamespace(
+        dispatch=[SimpleNamespace(name=n, self_us=us) for n, us in marks], wall_us=[100.0, 100.0]
+    )
+    assert _generated_share(recording, outside_ms=0.04) == 0.75

@@ -1,0 +1,231 @@
+"""Each cause is found from its evidence, and from nothing else."""
+
+import pytest
+
+from harness.records.anatomy import KernelUse, OperatorShare
+
+HALF = {"formats": {"bfloat16": 7}, "flops_by_format": {"bfloat16": 200_000_000}}
+KERNEL = [KernelUse("oneDNN", "brg_matmul:avx512_core_bf16", 4, 1.0, "bf16 bf16 bf16")]
+
+
+def test_a_faster_format_names_the_kernel_that_ran(lab, parts, asks):
+    lab.case(parts({"matmul": 3.8, "elementwise": 0.2}), 4.0)
+    one = lab.case(
+        parts({"matmul": 1.4, "elementwise": 0.1}, kernels=KERNEL, demand=asks(**HALF)),
+        1.5,
+        precision="bf16-true",
+    )
+    record = lab.record(one)
+    assert record.explanation.key == "native-format"
+    assert "brg_matmul:avx512_core_bf16" in record.explanation.text
+    assert "96 %" in record.explanation.text
+
+
+def test_half_the_bytes_explain_a_gain_where_memory_binds(lab, parts, asks):
+    size = 256 << 20
+    lab.case(parts({"matmul": 10.0}, demand=asks(moved_bytes=size, least_bytes=size)), 10.0)
+    less = asks(moved_bytes=size // 2, least_bytes=size // 2, **HALF)
+    one = lab.case(parts({"matmul": 5.0}, kernels=KERNEL, demand=less), 5.0, precision="bf16-true")
+    assert lab.record(one).explanation.key == "half-the-bytes"
+
+
+def test_fused_operators_explain_a_gain_beside_the_products(lab, parts):
+    lab.case(parts({"elementwise": 3.0, "matmul": 1.0}), 4.0)
+    one = lab.case(
+        parts({"generated": 0.5, "matmul": 1.0}), 1.5, runner="compile", facts={"generated_kernels": 3}
+    )
+    record = lab.record(one)
+    assert record.explanation.key == "fused"
+    assert "3 generated kernels" in record.explanation.text
+
+
+def test_other_kernels_for_the_same_products_are_told_with_how_weights_lie(lab, parts):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    gemm = [OperatorShare("Gemm", "matmul", 4, 2.0)]
+    packed = lab.case(
+        parts({"matmul": 2.0}, operators=gemm), 2.0, runner="onnxruntime", facts={"prepacking": True}
+    )
+    other = lab.case(parts({"matmul": 2.0}, operators=gemm), 2.0, runner="compile")
+    assert lab.record(packed).explanation.key == "prepacked"
+    assert lab.record(other).explanation.key == "other-kernels"
+
+
+def test_amdahl_bounds_what_a_runner_can_gain(lab, parts):
+    lab.case(parts({"matmul": 3.8, "elementwise": 0.2}), 4.0)
+    one = lab.case(
+        parts({"matmul": 3.8, "generated": 0.2}), 4.02, runner="compile", facts={"generated_kernels": 1}
+    )
+    found = next(f for f in lab.record(one).findings if f.key == "amdahl")
+    assert found.evidence["amdahl_bound"] == pytest.approx(1 / 0.95, rel=1e-3)
+    assert lab.record(one).explanation.key == "amdahl"
+
+
+def test_casts_explain_why_autocast_gains_nothing(lab, parts, asks):
+    lab.case(parts({"matmul": 2.0}), 2.0)
+    wanted = asks(casts=9, weight_casts=8, cast_bytes=60 << 20, **HALF)
+    one = lab.case(parts({"matmul": 1.0, "cast": 1.1}, demand=wanted), 2.1, precision="bf16-amp")
+    record = lab.record(one)
+    assert record.explanation.key == "casts"
+    assert "9 casts in every call, 8 of them of weights" in record.explanation.text
+    assert record.findings[0].intervention.new == {"precision": "bf16-true"}
+
+
+def test_autocast_keeps_the_weights_and_says_what_saves_them(lab, parts, asks, memory):
+    lab.case(parts({"matmul": 4.0}), 4.0, memory=memory(40.0))
+    one = lab.case(
+        parts({"matmul": 2.0}, kernels=KERNEL, demand=asks(casts=9, weight_casts=8, **HALF)), 2.0,
+        precision="bf16-amp", memory=memory(40.0),
+    )  # fmt: skip
+    true = lab.case(
+        parts({"matmul": 2.0}, kernels=KERNEL, demand=asks(**HALF)),
+        2.0,
+        precision="bf16-true",
+        memory=memory(20.0),
+    )
+    assert "weights-kept" in lab.keys_of(one)
+    assert "weights-cast" in lab.keys_of(true)
+
+
+@pytest.mark.parametrize(
+    ("facts", "key"),
+    [
+        ({"graph_breaks": 2, "graphs": 3, "graph_break_reasons": ["net.py:4: a branch"]}, "graph-breaks"),
+        ({"recompiles": 3, "recompile_reasons": ["forward: size mismatch"]}, "recompiles"),
+        ({"providers": ["Fast", "Slow"], "nodes": {"Fast": 3, "Slow": 4}}, "fallback"),
+    ],
+)
+def test_what_a_runner_says_of_itself_is_told(lab, parts, facts, key):
+    lab.case(parts({"elementwise": 4.0}), 4.0)
+    one = lab.case(parts({"elementwise": 4.4}), 4.4, runner="compile", facts=facts)
+    assert key in lab.keys_of(one)
+    assert lab.record(one).explanation.key == key
+
+
+def test_nodes_where_they_were_asked_for_are_no_fallback(lab, parts):
+    lab.case(parts({"elementwise": 4.0}), 4.0)
+    one = lab.case(
+        parts({"elementwise": 2.0}),
+        2.0,
+        runner="onnxruntime",
+        facts={"providers": ["Slow"], "nodes": {"Slow": 7}},
+    )
+    found = lab.keys_of(one)
+    assert "fallback" not in found
+
+
+def test_a_runner_that_runs_what_its_baseline_runs_is_found_out(lab, parts):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    one = lab.case(parts({"matmul": 4.1}), 4.1, runner="pretender")
+    other = lab.case(
+        parts({"matmul": 4.1}, operators=[OperatorShare("aten::mm", "matmul", 1, 4.1)]), 4.1, runner="compile"
+    )
+    found = lab.keys_of(one)
+    assert "same-operators" in found
+    assert "same-operators" not in lab.keys_of(other)
+
+
+def test_an_emulated_format_is_the_cause_of_its_own_slowness(lab, parts, asks):
+    lab.case(parts({"matmul": 1.0}), 1.0)
+    one = lab.case(
+        parts({"matmul": 9.0}, demand=asks(casts=8)), 9.0, precision="fp16-amp",
+        sample={"warnings": []}, emulated="this CPU has no float16 arithmetic",
+    )  # fmt: skip
+    assert lab.record(one).explanation.key == "emulated"
+
+
+def test_page_faults_are_told_where_they_take_a_share_worth_telling(lab, parts):
+    lab.case(parts({"elementwise": 10.0}, page_faults=20_000.0), 10.0)
+    found = next(f for f in lab.record().findings if f.key == "page-faults")
+    assert found.intervention.new == {"runner": "eager:allocator=retained"}
+    assert found.evidence["page_faults"] == 20_000
+
+
+def test_some_page_faults_are_nothing(lab, parts):
+    lab.case(parts({"elementwise": 10.0}, page_faults=100.0), 10.0)
+    assert "page-faults" not in lab.keys_of()
+
+
+@pytest.mark.parametrize(
+    ("taken", "key"),
+    [
+        ({"parts": {"copy": 3.0, "matmul": 1.0}}, "copies"),
+        ({"parts": {"lookup": 3.0, "matmul": 1.0}}, "lookup"),
+    ],
+)
+def test_what_only_moves_or_looks_up_is_told(lab, parts, taken, key):
+    lab.case(parts(taken["parts"]), 4.0)
+    assert key in lab.keys_of()
+
+
+def test_silent_float64_is_told_with_its_count(lab, parts, asks):
+    lab.case(parts({"matmul": 4.0}, demand=asks(formats={"float32": 3, "float64": 4})), 4.0)
+    found = next(f for f in lab.record().findings if f.key == "float64")
+    assert "4 of 7" in found.phenomenon
+
+
+def test_busy_threads_with_nothing_to_do_are_told(lab, parts, asks):
+    few = asks(
+        flops=1000, flops_by_format={"float32": 1000}, moved_bytes=1000, least_bytes=1000, operators=60
+    )
+    lab.case(parts({"matmul": 1.0}, cpu_ms=1.9, demand=few), 1.0)
+    found = next(f for f in lab.record().findings if f.key == "threads")
+    assert found.intervention.new == {"threads": "1"}
+
+
+def test_an_incorrect_row_says_by_how_much(lab, parts, build):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    wrong = {"verification": build.verification(False, 0.31, tolerance=0.08)}
+    one = lab.case(parts({"matmul": 1.0}), 1.0, precision="int8-dynamic", status="incorrect", sample=wrong)
+    record = lab.record(one)
+    assert record.explanation.key == "incorrect"
+    assert "4 times the limit" in record.findings[0].phenomenon
+
+
+def test_weights_that_became_zero_explain_an_incorrect_row(lab, parts, build):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    wrong = {"verification": build.verification(False, 0.9, tolerance=0.08)}
+    facts = {"quantised": {"matrices": 2, "worst": "w1", "zeroed_share": 0.97, "peak_over_rms": 500.0}}
+    one = lab.case(
+        parts({"matmul": 1.0}), 1.0, precision="int8-dynamic", status="incorrect", sample=wrong, facts=facts
+    )
+    assert lab.record(one).explanation.key == "saturated"
+    assert lab.keys_of(one) & {"incorrect", "saturated"} == {"saturated"}
+
+
+def test_an_interval_too_wide_is_said_to_be_that_and_no_cause_is_made_up(lab, parts):
+    lab.case(parts({"elementwise": 4.0}), 4.0, spread=0.5)
+    one = lab.case(parts({"generated": 3.0}), 3.0, spread=0.0, runner="compile")
+    record = lab.record(one)
+    assert "too-noisy" in {f.key for f in record.findings}
+    assert not record.explanation.explained
+
+
+def test_a_slow_start_is_earned_back_or_not_mentioned(lab, parts):
+    lab.case(parts({"elementwise": 4.0}), 4.0)
+    one = lab.case(parts({"elementwise": 1.0}), 1.0, runner="compile", sample={"ready_s": 10.0})
+    assert "pays-off" in lab.keys_of(one)
+
+
+def test_growth_with_the_batch_has_a_knee(lab, parts, build):
+    lab.cases.clear()
+    for size, ms in ((1, 1.0), (4, 1.1), (16, 1.4), (64, 3.0), (256, 12.0)):
+        one = build.planned("itself", batch_size=size)
+        lab.base = one
+        lab.cases.append(one)
+        lab.case(parts({"matmul": ms}), ms)
+    found = next(f for f in lab.report().findings if f.key == "batch-knee")
+    assert found.evidence["knee"] == 64
+    assert "throughput grows 21.3x and latency 12.0x" in found.phenomenon
+
+
+def test_from_where_on_a_runner_pays_is_told_only_where_it_depends_on_the_batch(lab, parts, build):
+    lab.cases.clear()
+    for size, base_ms, ms in ((1, 1.0, 1.5), (16, 2.0, 2.4), (64, 8.0, 4.0)):
+        lab.base = build.planned("itself", batch_size=size)
+        lab.cases.append(lab.base)
+        lab.case(parts({"elementwise": base_ms}), base_ms)
+        lab.case(
+            parts({"generated": ms}), ms, runner="compile", batch_size=size, facts={"generated_kernels": 1}
+        )
+    found = next(f for f in lab.report().findings if f.key == "pays-from")
+    assert "from batch 64 on" in found.phenomenon
