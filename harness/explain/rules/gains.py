@@ -28,6 +28,9 @@ def gains(row: Row) -> Iterator[Finding]:
         return
     if row.faster:
         yield from _faster(row)
+        casts = _casts(row)
+        if casts is not None:
+            yield casts  # what it gains all the same, it could gain more
     elif row.slower:
         yield from _slower(row)
     else:
@@ -107,12 +110,9 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
     mine, theirs = _rates(row)
     if names:
         evidence = {**evidence, "kernels": [k.name for k in kernels][:4]}
-    ran = f" They ran as {' and '.join(names)}." if names else ""
-    ceiling = (
-        f" Large products reach {mine / theirs:.1f} times the rate of the baseline's format here."
-        if mine and theirs
-        else ""
-    )
+    said = [f"they ran as {' and '.join(names)}"] if names else []
+    if mine and theirs:
+        said.append(f"large ones reach {mine / theirs:.1f} times the rate of the baseline's format here")
     if not names and not (mine and theirs and mine > theirs):
         return
     yield finding(
@@ -121,7 +121,7 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
         row,
         against(row),
         f"{percent(min(1.0, share))} of the gain is in the matrix products, which the processor "
-        f"does in this format.{ran}{ceiling}",
+        f"does in this format: {', and '.join(said)}",
         {**evidence, "tflops": mine, "baseline_tflops": theirs},
     )
 
@@ -349,7 +349,7 @@ def _amdahl(row: Row) -> Finding | None:
     if base is None or row.same("runner") or not row.same("precision") or same_operators(row):
         return None
     products = base.share(*PRODUCTS)
-    if products < MOSTLY:
+    if products < MOSTLY or not _same_products(row, base):
         return None
     hottest = next(
         (o for o in (base.anatomy.operators if base.anatomy else []) if o.category in PRODUCTS), None
@@ -370,6 +370,15 @@ def _amdahl(row: Row) -> Finding | None:
             "baseline_products_ms": sum(base.parts.get(p, 0.0) for p in PRODUCTS),
         },
     )
+
+
+def _same_products(row: Row, base: Row) -> bool:
+    """Whether the products of both are calls of the same library: operators of the same names."""
+    mine, theirs = (
+        {o.name for o in one.anatomy.operators if o.category in PRODUCTS} if one.anatomy else set()
+        for one in (row, base)
+    )
+    return bool(mine) and mine <= theirs
 
 
 def same_operators(row: Row) -> bool:
