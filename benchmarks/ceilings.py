@@ -3,7 +3,8 @@
 Round by round, in an order drawn anew: the harness's own measurement in a fresh process, numpy's products
 (OpenBLAS, where torch has MKL or oneDNN) in another, and the program stream.c (OpenMP, no torch) for each
 working set. What counts of a round is the time that three of its calls did not exceed, and of all rounds
-the three best: a neighbour only ever makes a machine slower, and does not come to both sides at once.
+the three best: a neighbour only ever makes a machine slower, and does not come to both sides at once. It
+helps little with as many threads as processors, which wait for each other: run it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -155,6 +156,9 @@ def judged(key: str) -> bool:
 def main() -> int:
     options = parser("ceilings", (__doc__ or "").partition("\n")[0])
     options.add_argument("--rounds", type=int, help=f"{ROUNDS} by default")
+    options.add_argument(
+        "--threads", type=int, action="append", metavar="N", help="1, and as many as are usable, by default"
+    )
     options.add_argument("--numpy", action="store_true", help="only numpy's products, in GFLOP/s")
     given = options.parse_args()
     if given.numpy:
@@ -163,7 +167,7 @@ def main() -> int:
     rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     seed = given.order_seed if given.order_seed is not None else random.SystemRandom().randrange(1 << 32)
     load = load_average()
-    counts = sorted({1, machine.usable_cores()})
+    counts = sorted(set(given.threads or (1, machine.usable_cores())))
     found = measure(rounds, random.Random(seed), counts)
     tables, targets = [], []
     for threads in counts:

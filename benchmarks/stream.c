@@ -3,6 +3,7 @@
 // Arguments: elements of a half, elements of a piece, milliseconds for each of the two.
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 static double now(void) {
@@ -16,7 +17,8 @@ int main(int count, char **arguments) {
     size_t half = strtoull(arguments[1], 0, 10), piece = strtoull(arguments[2], 0, 10);
     double most = 1e-3 * atof(arguments[3]);
     float *a;
-    if (posix_memalign((void **)&a, 4096, (2 * half + 272) * sizeof(float))) return 1;
+    if (posix_memalign((void **)&a, 1 << 21, (2 * half + 272) * sizeof(float))) return 1;
+    madvise(a, 2 * half * sizeof(float), MADV_HUGEPAGE);  // the memory is asked about, not its page tables
     float *b = a + half + 272;  // so that the halves do not lie the same way in their pages
     for (size_t i = 0; i < 2 * half + 272; i++) a[i] = 1.0f;
     volatile float sink = 0;

@@ -14,7 +14,7 @@ from harness.store import calibration
 
 TIMEOUT_S = 120.0
 ATTEMPTS = 3
-"""So often they are measured again by runs on a machine where every measurement is disturbed."""
+"""So often runs measure them on a machine where every measurement is disturbed, or something is missing."""
 
 
 def known_or_measured(
@@ -27,7 +27,7 @@ def known_or_measured(
     """
     wanted = list(dict.fromkeys(pairs))
     known = calibration.ceilings_for(wanted)
-    settled = {p for p, c in known.items() if (c.quiet or c.attempts >= ATTEMPTS) and _complete(c)}
+    settled = {p for p, c in known.items() if (c.quiet and _complete(c)) or c.attempts >= ATTEMPTS}
     missing = [pair for pair in wanted if pair not in settled]
     if missing:
         again = " again, since something disturbed it" if all(p in known for p in missing) else ""
@@ -42,7 +42,7 @@ def known_or_measured(
 
 
 def _complete(known: Ceilings) -> bool:
-    """Whether all that is measured now was measured then."""
+    """Whether all that is measured now was measured then; some systems do not say all of it."""
     return known.device != "cpu" or known.fault_us is not None
 
 

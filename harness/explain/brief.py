@@ -106,17 +106,17 @@ def _rest(scene: Scene, best: Row, report: Report) -> str:
         for r in scene
         if group_key(r.record) == group and r is not best and r.baseline is not None and not r.faster
     ]
-    parts = []
-    for row in others[:2]:
-        reason = row.record.explanation
-        why = f" ({reason.text})" if reason is not None and reason.explained else " (not explained)"
-        parts.append(f"{row.words} did not help{why}")
+    reasons: dict[str, list[str]] = {}
+    for row in others[:3]:
+        said = row.record.explanation
+        reasons.setdefault(said.text if said is not None else "not explained", []).append(row.words)
+    parts = [f"{' and '.join(words)} did not help ({why})" for why, words in reasons.items()]
     cover = report.coverage
     tail = (
         f"{cover.explained} of {cover.rows} rows are explained, {cover.proved} by experiment" if cover else ""
     )
     text = "; ".join([*parts, tail] if tail else parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"{text}." if text else ""
 
 
 def shown(findings: list[Finding]) -> list[Finding]:

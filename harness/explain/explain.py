@@ -27,7 +27,6 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
             "fused",
             "prepacked",
             "other-kernels",
-            "casts",
             "amdahl",
             "format-irrelevant",
             "wrapping",

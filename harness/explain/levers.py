@@ -21,26 +21,27 @@ def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
     found = []
     for one in findings:
         row = scene.row(one.records[0]) if one.records else None
-        made = intervention(one, row) if row is not None else None
-        if made is None:
+        lever = _lever(one, row) if row is not None else None
+        if lever is None:
             found.append(one)
-        else:
-            advice = one.advice or f"{made.text}: {command(made)}"
-            found.append(replace(one, intervention=made, advice=advice))
+            continue
+        data, made = lever
+        advice = one.advice or f"{made.text}: {command(made)}"
+        found.append(replace(one, intervention=None if data.get("advice") else made, advice=advice))
     return found
 
 
-def intervention(finding: Finding, row: Row) -> Intervention | None:
+def _lever(finding: Finding, row: Row) -> tuple[dict[str, Any], Intervention] | None:
     """The first experiment of the registry that fits a finding and its row."""
     for lever in registry.levers():
         if lever["finding"] == finding.key and _fits(lever.get("of", {}), row, finding):
             new = _changed(lever["change"], row)
             if new:
-                return Intervention(
+                return lever, Intervention(
                     text=lever["text"],
                     base=axes_of(row.record),
                     new=new,
-                    expect=lever["expect"],
+                    expect=lever.get("expect", "faster"),
                     per_item=lever.get("per_item", False),
                     at_least=lever.get("at_least"),
                 )

@@ -19,6 +19,10 @@ _A_WAIT = 0.5
 """Voluntary switches in a call from which on it waits: half of one, as a call may be cut short."""
 LEAST = 0.5
 """A ceiling that accounts for less than half of the time is not what bounds a case."""
+MOST = 1.25
+"""A row that is quicker by more than this than a ceiling allows is not held against it."""
+OTHERS = "others"
+"""What an anatomy calls the operators that it sums up."""
 _GIB, _MIB = 1 << 30, 1 << 20
 _MOSTLY_READ = 0.7
 """From this share of weights in all bytes on, the traffic is reading."""
@@ -36,6 +40,11 @@ def place(record: Record, ceilings: Ceilings | None) -> Place | None:
     demand = anatomy.demand
     memory, memory_words = memory_ms(demand, anatomy, ceilings)
     arithmetic, arithmetic_words = arithmetic_ms(demand, ceilings)
+    if arithmetic is not None and arithmetic > MOST * ms:
+        # Quicker than the ceiling allows: it does not compute what was counted, or not in that format.
+        arithmetic = None
+    if memory is not None and memory > MOST * ms:
+        memory = None
     shares: dict[str, tuple[float, str]] = {
         HOST: (host, f"{ceilings.launch_us:.1f} us an operator"),
         WAITING: (waiting or 0.0, ""),
@@ -68,15 +77,27 @@ def host_ms(anatomy: Anatomy, ceilings: Ceilings) -> float:
     Of the time outside operators only what the calling thread was on the processor counts: what it
     waited is told apart.
     """
-    per_operator = anatomy.operator_calls * ceilings.launch_us / 1e3
-    demand = anatomy.demand
-    if demand is not None:
-        # A profiler sees wrappers and views as operators too; they cost a part of what one costs.
-        per_operator = min(per_operator, demand.operators * ceilings.launch_us / 1e3)
+    per_operator = started(anatomy) * ceilings.launch_us / 1e3
     outside = max(0.0, anatomy.outside_ms)
     if anatomy.caller_cpu_ms is not None and ceilings.device == "cpu":
         outside = max(0.0, min(outside, anatomy.caller_cpu_ms - sum(anatomy.categories.values())))
     return per_operator + outside
+
+
+def started(anatomy: Anatomy) -> float:
+    """How many operators are started one by one as the ceiling's are, by torch's dispatcher.
+
+    What another runtime starts costs what it costs there, which is not known. A profiler sees wrappers and
+    views as operators, too; they cost a part of what one costs, so the model's own count is the most.
+    """
+    dispatched = sum(o.calls for o in anatomy.operators if "::" in o.name)
+    named = sum(o.calls for o in anatomy.operators if o.name != OTHERS)
+    if named:
+        # Those that are summed up are of the same sort as those that are named.
+        dispatched *= anatomy.operator_calls / named
+    if anatomy.demand is not None:
+        dispatched = min(dispatched, anatomy.demand.operators)
+    return dispatched
 
 
 def waiting_share(anatomy: Anatomy, device: str) -> float | None:
@@ -138,7 +159,7 @@ def arithmetic_ms(demand: Demand | None, ceilings: Ceilings) -> tuple[float | No
     total, words = 0.0, []
     for name, flops in by_format.items():
         rate = ceilings.matmul_tflops.get(name)
-        if not rate:
+        if not rate or name in ceilings.emulated:
             return None, ""
         total += flops / (rate * 1e12) * 1e3
         words.append(f"{rate:.2g} TFLOP/s {name}")

@@ -42,9 +42,6 @@ def explanation(row: Row, findings: Sequence[Finding]) -> Explanation:
         found = next((f for f in mine if f.key == key), None)
         if found is not None:
             return Explanation(True, found.cause, found.state, found.key)
-    hottest = _hottest(row)
-    if hottest is not None and row.baseline is None:
-        return Explanation(True, hottest, SHOWN, "hottest")
     return Explanation(False, NOT_EXPLAINED, SHOWN, "", _ruled_out(row, findings))
 
 
@@ -59,7 +56,7 @@ def _order(row: Row) -> tuple[str, ...]:
 
 
 def _hottest(row: Row) -> str | None:
-    """A baseline that no ceiling accounts for, and one operator of which takes nearly all of the time."""
+    """Where nearly all of the time goes, and how far that is from the ceilings: where, which is no cause."""
     anatomy = row.anatomy
     if anatomy is None or not anatomy.operators or not row.parts or row.place is None:
         return None
@@ -101,6 +98,8 @@ def _ruled_out(row: Row, findings: Sequence[Finding]) -> list[str]:
         ):
             if share is not None:
                 found.append(f"{name}: {percent(share)} of the time")
+    hottest = _hottest(row)
+    found += [] if hottest is None else [hottest]
     if row.baseline is not None and row.ratio is not None:
         gained, total = row.gains, row.baseline.ms - row.ms
         groups = {

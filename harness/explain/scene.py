@@ -142,18 +142,24 @@ class Row:
         return bool(getattr(a, axis) == getattr(b, axis))
 
     @cached_property
-    def gains(self) -> dict[str, float]:
-        """Part -> milliseconds by which it is shorter than the baseline's; empty if not known.
+    def beside(self) -> tuple[dict[str, float], dict[str, float]]:
+        """The parts of a row and of its baseline, as they can be compared; both empty if not known.
 
         Code that a compiler made stands for small operators of the baseline: the two are one part here,
         called `generated`, wherever one of the two has any.
         """
         if self.baseline is None or not self.parts or not self.baseline.parts:
-            return {}
+            return {}, {}
         mine, theirs = dict(self.parts), dict(self.baseline.parts)
         if GENERATED in mine or GENERATED in theirs:
             for parts in (mine, theirs):
                 parts[GENERATED] = sum(parts.pop(p, 0.0) for p in SMALL)
+        return mine, theirs
+
+    @cached_property
+    def gains(self) -> dict[str, float]:
+        """Part -> milliseconds by which it is shorter than the baseline's; empty if not known."""
+        mine, theirs = self.beside
         return {p: theirs.get(p, 0.0) - mine.get(p, 0.0) for p in {*mine, *theirs}}
 
     def facts(self, name: str) -> int:

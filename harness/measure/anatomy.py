@@ -6,27 +6,23 @@ import resource
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.catalogue.loading import describe
 from harness.jobs import AnatomyResult, CaseJob, Channel
 from harness.measure import kernels
-from harness.measure.categories import category
 from harness.measure.demand import watch
 from harness.measure.loaded import LoadedCase
-from harness.measure.torchprofile import GRAPH
-from harness.records.anatomy import CAST, COPY, GENERATED, OTHER, Anatomy, Demand, KernelUse, OperatorShare
-from harness.records.profile import KERNEL, OperatorTime, Recording
+from harness.measure.parts import Parts, divided, shortened, totals
+from harness.records.anatomy import Anatomy, Demand, KernelUse
+from harness.records.profile import KERNEL, Recording
 from harness.runner import Profiling
 
 if TYPE_CHECKING:
     from harness.measure.prepare import CaseWork
 
-SHOWN = 12
-"""So many operators are told one by one."""
 PLAIN_S, PROFILED_S = 0.25, 0.5
 """About how long calls are made for, with nothing watching and under the profiler."""
 MOST_PLAIN, MOST_PROFILED = 200, 20
@@ -34,6 +30,8 @@ WARM_S = 0.1
 """Called so long before anything counts: first calls find caches cold and take new memory."""
 SLOW_S = 1.0
 """Of a call that takes longer one is enough."""
+TOO_SLOW_S = 10.0
+"""A call that takes longer is not called under a profiler, which would take three of them."""
 _MOST_KERNELS = 6
 
 
@@ -46,12 +44,16 @@ def take(work: CaseWork, job: CaseJob, channel: Channel) -> None:
     _warm(case)
     plain = Plain(case)
     notes: list[str] = []
-    recording = _part("profile", notes, lambda: _profile(case, work, plain.seconds))
+    recording, ran = None, None
+    if plain.seconds <= TOO_SLOW_S:
+        recording = _part("profile", notes, lambda: _profile(case, work, plain.seconds))
+        ran = _part("kernels", notes, lambda: _kernels(case, work))
+    else:
+        notes.append(f"not profiled: a call takes {plain.seconds:.0f} s")
     facts = case.session.facts()
-    ran = _part("kernels", notes, lambda: _kernels(case, work)) or []
     counted = _part("demand", notes, lambda: watch(work, case.session.weights_bytes()))
-    demand, cast_shapes = counted if counted is not None else (None, Counter[str]())
-    found = assemble(plain, recording, facts, demand, cast_shapes, ran, notes)
+    demand, casts = counted if counted is not None else (None, Counter[str]())
+    found = assemble(plain, recording, facts, demand, casts, ran or [], notes)
     channel.send("result", AnatomyResult(found))
     case.session.close()
 
@@ -60,7 +62,7 @@ def _warm(case: LoadedCase) -> None:
     end = time.monotonic() + WARM_S
     for number in range(MOST_PLAIN):
         case.call(case.feeds[number % len(case.feeds)])
-        if number + 1 >= 2 * len(case.feeds) and (case.last_s > SLOW_S or time.monotonic() > end):
+        if case.last_s > SLOW_S or (number + 1 >= 2 * len(case.feeds) and time.monotonic() > end):
             return
 
 
@@ -134,26 +136,24 @@ def assemble(
     recording: Recording | None,
     facts: dict[str, Any],
     demand: Demand | None,
-    cast_shapes: Counter[str],
+    casts: Counter[str],
     ran: list[KernelUse],
     notes: list[str],
 ) -> Anatomy:
     """One inference from its pieces.
 
     Args:
-        facts: of the session: whether code of its own is what runs beside the operators that a profiler sees.
-        cast_shapes: of what the model casts: tells copies that change the format from those that do not.
+        facts: of the session: whether it runs code of its own making.
+        casts: shape -> how many tensors of it the model casts.
     """
-    shares: list[OperatorShare] = []
-    outside = plain.ms
-    profiled, device_ms, launches, busy, count = plain.ms, None, None, None, 0
+    count, device_ms, launches, busy = 0, None, None, None
+    found = Parts([], plain.ms, plain.ms)
     if recording is not None and recording.wall_us:
         count = len(recording.wall_us)
-        profiled = statistics.median(recording.wall_us) / 1e3
-        on_device = recording.kernels is not None
-        shares = parts(recording, profiled - plain.ms, cast_shapes)
-        outside = max(0.0, plain.ms - sum(s.ms for s in shares))
-        if on_device and recording.kernels is not None:
+        generated = facts.get("generated_kernels")
+        found = divided(recording, plain.ms, casts, generated if isinstance(generated, int) else 0)
+        notes = [*notes, *recording.notes]
+        if recording.kernels is not None:
             device_ms = sum(k.device_us for k in recording.kernels) / 1e3 / count
             launches = sum(k.calls for k in recording.kernels if k.kind == KERNEL) / count
             wall = sum(recording.wall_us)
@@ -162,25 +162,14 @@ def assemble(
                 KernelUse("CUDA", k.name, k.calls / count, k.device_us / 1e3 / count)
                 for k in sorted(recording.kernels, key=lambda k: -k.device_us)[:_MOST_KERNELS]
             ]
-        elif facts.get("generated_kernels"):
-            own = _generated_ms(recording, outside)
-            if own > 0:
-                shares.append(
-                    OperatorShare("generated code", GENERATED, float(facts["generated_kernels"]), own)
-                )
-                outside -= own
-    calls = sum(s.calls for s in shares)
-    totals: dict[str, float] = {}
-    for share in shares:
-        totals[share.category] = totals.get(share.category, 0.0) + share.ms
     return Anatomy(
         calls=count,
         plain_ms=plain.ms,
-        profiled_ms=profiled,
-        operators=shortened(shares),
-        categories={k: v for k, v in sorted(totals.items(), key=lambda x: -x[1]) if v > 0},
-        operator_calls=calls,
-        outside_ms=outside,
+        profiled_ms=found.profiled_ms,
+        operators=shortened(found.operators),
+        categories=totals(found.operators),
+        operator_calls=sum(s.calls for s in found.operators),
+        outside_ms=found.outside_ms,
         cpu_ms=plain.cpu_ms,
         caller_cpu_ms=plain.caller_cpu_ms,
         page_faults=plain.page_faults,
@@ -192,70 +181,3 @@ def assemble(
         demand=demand,
         notes=notes,
     )
-
-
-def _generated_ms(recording: Recording, outside_ms: float) -> float:
-    """Of the time outside operators, what a compiler's own code takes: no profiler sees it, but torch marks
-    the call of each compiled graph, and what is around it.
-
-    Marks are lengthened by the profiler like all else, so their shares of each other count.
-    """
-    graphs = sum(d.self_us for d in recording.dispatch if d.name == GRAPH)
-    around = sum(d.self_us for d in recording.dispatch if d.name != GRAPH)
-    if graphs:
-        return outside_ms * graphs / (graphs + around)
-    return max(0.0, outside_ms - around / 1e3 / max(1, len(recording.wall_us)))
-
-
-def parts(recording: Recording, added_ms: float, cast_shapes: Counter[str]) -> list[OperatorShare]:
-    """The operators of one inference with their own times.
-
-    On the host, what the profiler adds to a call is spread evenly over the operators in it and taken
-    off; on a device its kernels' times are used, which a profiler does not lengthen.
-
-    Args:
-        added_ms: by how much a profiled inference is longer than a plain one.
-    """
-    count = max(1, len(recording.wall_us))
-    on_device = recording.kernels is not None
-    total = sum(o.calls for o in recording.operators) / count
-    each = 0.0 if on_device or not total else max(0.0, added_ms) / total
-    left = Counter(cast_shapes)
-    found = []
-    for o in recording.operators:
-        calls = o.calls / count
-        own = o.self_device_us if on_device else o.self_cpu_us
-        ms = max(0.0, own / 1e3 / count - each * calls)
-        for share in _named(o, calls, ms, left):
-            found.append(share)
-    return found
-
-
-def _named(o: OperatorTime, calls: float, ms: float, casts: Counter[str]) -> Iterable[OperatorShare]:
-    """An operator with its category; a copy of a shape that is cast counts as the cast it is."""
-    what = category(o.name)
-    if (
-        what == CAST
-        and not casts
-        and not o.name.rpartition("::")[2].lower().startswith(("cast", "dyn", "quant", "deq"))
-    ):
-        what = OTHER  # `to` that changes nothing
-    if what == COPY:
-        shape = o.shapes.split(",")[0].strip()
-        known = min(calls, casts.get(shape, 0))
-        if known and calls:
-            casts[shape] -= int(known)
-            yield OperatorShare(o.name, CAST, known, ms * known / calls, o.shapes)
-            calls, ms = calls - known, ms * (1 - known / calls)
-    if calls > 0:
-        yield OperatorShare(o.name, what, calls, ms, o.shapes)
-
-
-def shortened(shares: list[OperatorShare]) -> list[OperatorShare]:
-    """The most expensive ones, and the others as one."""
-    ordered = sorted(shares, key=lambda s: (-s.ms, s.name, s.shapes))
-    rest = ordered[SHOWN:]
-    if not rest:
-        return ordered
-    others = OperatorShare("others", OTHER, sum(s.calls for s in rest), sum(s.ms for s in rest))
-    return [*ordered[:SHOWN], replace(others, shapes="")]

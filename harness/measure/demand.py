@@ -7,7 +7,8 @@ has: so the demand is the model's and the precision's, and no runner's merit.
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from harness.measure.categories import category
@@ -53,6 +54,7 @@ class Watch:
 
     def seeing(self) -> AbstractContextManager[Any]:
         """While it lasts, every operator that reaches its kernel is counted."""
+        import torch
         from torch.utils._python_dispatch import TorchDispatchMode
 
         count = self._operator
@@ -61,8 +63,15 @@ class Watch:
             def __torch_dispatch__(
                 self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
             ) -> Any:
-                out = func(*args, **(kwargs or {}))
-                count(func, args, kwargs or {}, out)
+                kwargs = kwargs or {}
+                if torch.is_inference_mode_enabled():
+                    # A model that enters inference mode itself: what is composed of others comes whole.
+                    with self:
+                        out = func.decompose(*args, **kwargs)
+                    if out is not NotImplemented:
+                        return out
+                out = func(*args, **kwargs)
+                count(func, args, kwargs, out)
                 return out
 
         mode: AbstractContextManager[Any] = Mode()  # type: ignore[no-untyped-call]
@@ -77,24 +86,24 @@ class Watch:
         ins, outs = tensor_leaves((args, kwargs)), tensor_leaves(out)
         if not outs:
             return
+        if name == "copy_":
+            ins = ins[1:]  # what it writes to is not read
         what = category(name)
         made = sum(_bytes(t) for t in outs)
-        # A lookup reads the rows that it gives, and the places where they stand.
-        read = [min(_bytes(t), made) if what == LOOKUP and t is ins[0] else _bytes(t) for t in ins]
-        if name == "copy_":
-            read = read[1:]
-        for tensor, size in zip(ins, read, strict=False):
+        read = [_bytes(t) for t in ins]
+        if what == LOOKUP and ins:
+            read[0] = min(read[0], _looked_up(name, ins, made))
+        for tensor, size in zip(ins, read, strict=True):
             if _storage(tensor) in self._weights:
                 self._read[_storage(tensor)] = max(size, self._read.get(_storage(tensor), 0))
         moved = sum(read) + made
         self.operators += 1
         self.moved += moved
         self.largest = max(self.largest, *(_bytes(t) for t in outs))
-        source = ins[-1] if name == "copy_" else ins[0] if ins else None
-        if source is not None and what in (CAST, COPY) and source.dtype != outs[0].dtype:
+        if ins and what in (CAST, COPY) and ins[0].dtype != outs[0].dtype:
             self.casts += 1
             self.cast_bytes += moved
-            self.weight_casts += _storage(source) in self._weights
+            self.weight_casts += _storage(ins[0]) in self._weights
             self.cast_shapes["x".join(map(str, outs[0].shape))] += 1
             return
         if outs[0].is_floating_point():
@@ -138,20 +147,39 @@ def watch(work: CaseWork, weights_bytes: int | None) -> tuple[Demand, Counter[st
     own_way = work.case.precision in work.runner.recipes
     module = work.raw_module() if own_way else work.module
     inputs = work.raw_inputs(0) if own_way else work.ready_inputs(work.raw_inputs(0))
-    context = None if own_way else work.precision.context(work.device)
     weights = [*module.parameters(), *module.buffers()]
-    seen = Watch(weights)
-    work.model.reset(module)
-    with torch.no_grad():
-        if context is None:
-            with seen.seeing():
-                output = module(*inputs.args, **inputs.kwargs)
-        else:
-            with context, seen.seeing():
-                output = module(*inputs.args, **inputs.kwargs)
+
+    def watched() -> tuple[Watch, Any]:
+        seen = Watch(weights)
+        context = None if own_way else work.precision.context(work.device)
+        work.model.reset(module)
+        with torch.no_grad(), context or nullcontext(), seen.seeing():
+            return seen, module(*inputs.args, **inputs.kwargs)
+
+    seen, output = watched()
+    if not seen.counted:
+        with _taken_apart():
+            again, _ = watched()
+        if again.counted:
+            seen.flops, seen.counted = again.flops, True
     sizes = {_storage(t): t.untyped_storage().nbytes() for t in weights}
     found = seen.demand(weights_bytes or sum(sizes.values()), inputs, output)
     return found, seen.cast_shapes
+
+
+@contextmanager
+def _taken_apart() -> Iterator[None]:
+    """While it lasts, torch's own layers of transformers run as the operators that they are made of: as one
+    operator nobody counts their operations.
+    """
+    import torch
+
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _is_view(func: Any) -> bool:
@@ -177,14 +205,34 @@ def _bytes(tensor: torch.Tensor) -> int:
         return size
 
 
+def _looked_up(name: str, ins: list[torch.Tensor], made: int) -> int:
+    """Bytes of the rows that a lookup reads."""
+    table = ins[0]
+    if "embedding" in name and len(ins) > 1 and table.dim() == 2:
+        return ins[1].numel() * table.shape[1] * table.element_size()
+    return made
+
+
 def _flops(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int | None:
-    """By torch's flop counter; None for operators that it does not count."""
+    """By torch's flop counter, and for some operators that it does not know; None for all others."""
     from torch.utils import flop_counter
 
     packet = func.overloadpacket
+    name = packet.__name__
     formula = flop_counter.flop_registry.get(packet)
-    if formula is None and "scaled_dot_product" in packet.__name__:
+    if formula is not None:
+        return int(formula(*args, **kwargs, out_val=out))
+    if "scaled_dot_product" in name:
         # The CPU's own attention is not in the registry; its products are those of any other.
         query, key, value = args[:3]
         return int(flop_counter.sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
-    return None if formula is None else int(formula(*args, **kwargs, out_val=out))
+    if name in ("mv", "dot", "vdot"):
+        return 2 * int(args[0].numel())
+    if name == "addmv":
+        return 2 * int(args[1].numel())
+    if name in ("mkldnn_rnn_layer", "_cudnn_rnn"):
+        # Every step of every sequence meets every matrix once.
+        matrices = args[1:3] if name == "mkldnn_rnn_layer" else [w for w in args[1] if w.dim() == 2]
+        steps = args[0].numel() // args[0].shape[-1]
+        return 2 * int(steps) * sum(int(w.numel()) for w in matrices)
+    return None

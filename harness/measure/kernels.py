@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 
 from harness.records.anatomy import KernelUse
 
-_FORMAT = re.compile(r"(?:^|\s)(src|wei|dst)(?:_\w+)?:(?:\w+:)?([a-z]+\d+)")
+_FORMAT = re.compile(r"(?:^|[\s,])(src|wei|dst)\w*?[_:]([a-z]+\d\w*)(?=:)")
 _MKL = re.compile(r"^MKL_VERBOSE (\w+)\(.*?\)\s+([\d.]+)(ns|us|ms|s)\b")
 _IN_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 

@@ -43,7 +43,7 @@ def waterfall_text(found: Waterfall) -> str:
     lines += ["", f"  {verdict}"]
     if found.order:
         lines.append(safe(f"  order: {found.order}"))
-    lines.append(f"  kept as comparison {found.comparison}")
+    lines.append(safe(f"  kept as comparison {found.comparison}"))
     return "\n".join(lines) + "\n"
 
 

@@ -44,7 +44,7 @@ class Ceilings:
     suspect: float = 0.0
     """The share of the measurement in which the audit found the machine disturbed."""
     attempts: int = 1
-    """How often they were measured, where each time was disturbed: each number is the best of them."""
+    """How often they were measured on this machine. Where each time was disturbed each number is the best."""
     notes: list[str] = field(default_factory=list)
     """What is odd about them: above a published peak, measured beside a neighbour."""
 

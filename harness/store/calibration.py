@@ -99,10 +99,12 @@ def better(earlier: Ceilings, new: Ceilings) -> Ceilings:
 
     A disturbance only ever makes a machine slower, so of two that were disturbed each number is the better.
     """
+    attempts = earlier.attempts + 1
+    fault_us = min((f for f in (earlier.fault_us, new.fault_us) if f is not None), default=None)
     if new.quiet or earlier.device_name != new.device_name:
-        return new
+        return replace(new, attempts=attempts)
     if earlier.quiet:
-        return earlier
+        return replace(earlier, attempts=attempts, fault_us=fault_us)
     tflops = {**earlier.matmul_tflops, **new.matmul_tflops}
     return replace(
         new,
@@ -111,8 +113,9 @@ def better(earlier: Ceilings, new: Ceilings) -> Ceilings:
         bandwidth=_best(earlier.bandwidth, new.bandwidth),
         read_gib_per_s=_best(earlier.read_gib_per_s, new.read_gib_per_s),
         launch_us=min(earlier.launch_us, new.launch_us),
+        fault_us=fault_us,
         suspect=min(earlier.suspect, new.suspect),
-        attempts=earlier.attempts + 1,
+        attempts=attempts,
     )
 
 

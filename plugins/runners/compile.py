@@ -8,11 +8,14 @@ from typing import Any, Literal
 
 import harness
 
+from . import generated
 from .dynamo import Listener, recompilations, stage_seconds
 from .recording import record
 
 MOST = 5
 """So many graph breaks and recompilations are told one by one."""
+SHOWN = 12
+"""So many generated kernels are told by name."""
 
 
 class Compile(harness.Runner):
@@ -133,6 +136,13 @@ class CompiledSession(harness.TorchSession):
             "compile_s": stage_seconds(),
         }
 
+    def profile(self, asked: harness.Profiling) -> harness.Recording:
+        """Generated kernels show under their names, whether or not they were compiled to."""
+        if not self._work.in_passing:
+            return super().profile(asked)
+        with generated.named():
+            return super().profile(asked)
+
     def problems(self) -> list[str]:
         facts = self.facts()
         found = [f"graph break at {text}" for text in facts["graph_break_reasons"]]
@@ -152,13 +162,19 @@ def _graphs() -> int:
     return int(counters["stats"]["unique_graphs"])
 
 
-def _generated() -> dict[str, int]:
-    """How many kernels inductor made of how many operators; nothing where it does not say."""
+def _generated() -> dict[str, Any]:
+    """Kernels of inductor's own making that one call runs; nothing where it does not say."""
     from torch._inductor import metrics
 
-    made = int(getattr(metrics, "generated_kernel_count", 0))
+    kernels = generated.called()
     before = int(getattr(metrics, "ir_nodes_pre_fusion", 0))
-    return {"generated_kernels": made, "nodes_before_fusion": before} if before else {}
+    if not before and not kernels:
+        return {}
+    return {
+        "generated_kernels": kernels.total(),
+        "generated": list(kernels)[:SHOWN],
+        "nodes_before_fusion": before,
+    }
 
 
 def _reasons(counter: str) -> list[str]:

@@ -13,6 +13,7 @@ from harness.catalogue import PluginRequest
 from harness.execute.child import Outcome
 from harness.execute.sweep import Sweep
 from harness.jobs import (
+    AnatomyResult,
     BuildResult,
     CaseJob,
     MemoryResult,
@@ -22,6 +23,7 @@ from harness.jobs import (
     ThroughputResult,
 )
 from harness.records import codec
+from harness.records.anatomy import Anatomy
 from harness.records.events import Memory, Sample, Saturated, Settings
 
 
@@ -81,6 +83,7 @@ class Lab:
                 0.2, 0.1, self.build.timing([[4.0] * 4]), self.build.verification(), {}, []
             ),
             "memory": MemoryResult(Memory(host_run_peak=64.0)),
+            "anatomy": AnatomyResult(Anatomy(3, 1.0, 1.1, [], {}, 0.0, 1.0)),
             "throughput": ThroughputResult(
                 Saturated([100.0] * 3, 1.0, 1, 2, 300, 10.0, 0.0), self.build.verification()
             ),

@@ -14,7 +14,7 @@ from harness.records.ceilings import Bandwidth, Ceilings
 from harness.store import calibration
 
 CEILINGS = Ceilings(
-    "cpu", "a processor", 2, "2026-11-22T17:41:26Z", {"float32": 0.2}, [Bandwidth(2, 200)], 1.0
+    "cpu", "a processor", 2, "2026-11-22T17:41:26Z", {"float32": 0.2}, [Bandwidth(2, 200)], 1.0, fault_us=0.1
 )
 
 
@@ -60,6 +60,13 @@ def test_what_was_disturbed_is_measured_again_a_few_times_at_most():
     assert len(children.jobs) == ATTEMPTS
     assert found.attempts == ATTEMPTS
     assert "again, since something disturbed it" in told[-1]
+
+
+def test_what_no_system_says_is_not_asked_for_in_every_run():
+    children = Children(replace(CEILINGS, fault_us=None))
+    for _ in range(ATTEMPTS + 2):
+        known_or_measured([("cpu", 2)], children, lambda text: None)
+    assert len(children.jobs) == ATTEMPTS
 
 
 def test_a_failure_is_told_and_ends_nothing():

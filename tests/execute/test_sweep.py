@@ -12,7 +12,7 @@ from harness.execute import sweep as sweep_module
 from harness.execute.child import Outcome
 from harness.jobs import SampleResult
 from harness.records import codec
-from harness.records.events import Built, MemoryMeasured, ReferenceMade, Sample
+from harness.records.events import AnatomyTaken, Built, MemoryMeasured, ReferenceMade, Sample
 
 
 def test_every_case_is_measured_once_before_any_is_measured_twice(lab, cases):
@@ -47,6 +47,31 @@ def test_memory_is_measured_once_for_each_case_and_only_if_wanted(lab, cases):
     measured = Counter(e.case for e in lab(passes=3).events if isinstance(e, MemoryMeasured))
     assert measured == {c.id: 1 for c in cases}
     assert not any(isinstance(e, MemoryMeasured) for e in lab(memory=False).events)
+
+
+def test_each_case_is_taken_apart_once_after_its_memory_and_only_if_wanted(lab, cases):
+    done = lab(anatomy=True)
+    taken = [e for e in done.events if isinstance(e, AnatomyTaken)]
+    assert sorted(e.case for e in taken) == sorted(c.id for c in cases)
+    assert all(e.status == "ok" and e.anatomy.calls == 3 for e in taken)
+    kinds = [kind for _, kind, case, _ in done.jobs if case == cases[0].id]
+    assert kinds.index("memory") + 1 == kinds.index("anatomy")
+    assert {lane for lane, kind, *_ in done.jobs if kind == "anatomy"} == {0}
+    assert not any(isinstance(e, AnatomyTaken) for e in lab(anatomy=False).events)
+
+
+def test_a_case_that_cannot_be_taken_apart_keeps_its_times(lab, cases):
+    broken = Outcome(signal=signal.SIGSEGV)
+    done = lab(odd=lambda kind, job: broken if kind == "anatomy" else None, anatomy=True, passes=2)
+    taken = [e for e in done.events if isinstance(e, AnatomyTaken)]
+    assert all(e.status == "crashed" and e.anatomy is None and e.reason for e in taken)
+    assert len(done.samples()) == 2 * len(cases)
+
+
+def test_a_case_without_times_is_not_taken_apart(lab, cases):
+    broken = Outcome(signal=signal.SIGSEGV)
+    done = lab(odd=lambda kind, job: broken if kind == "sample" else None, anatomy=True)
+    assert not any(isinstance(e, AnatomyTaken) for e in done.events)
 
 
 def test_what_a_runner_builds_is_built_once_before_its_first_replicate(lab, build):

@@ -35,7 +35,7 @@ def test_many_operators_on_nothing_are_bound_by_the_host(lab, parts, asks):
 
 
 def test_a_call_in_which_nothing_computes_waits(lab, parts):
-    lab.case(parts({"elementwise": 0.1}, outside=4.9, cpu_ms=0.1, caller_cpu_ms=0.1), 5.0)
+    lab.case(parts({"elementwise": 0.1}, outside=4.9, cpu_ms=0.1, caller_cpu_ms=0.1, waits=1.0), 5.0)
     place = lab.record().place
     assert place.bound == "waiting"
     assert place.host < 0.1, "waiting is not the host's work"

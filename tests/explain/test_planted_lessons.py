@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from harness.explain.places import rate_at, waiting_share
-from harness.measure.anatomy import _generated_ms
-from harness.measure.ceilings import _best
+from harness.measure.ceilings import _GIB, _by_set
+from harness.measure.parts import _generated_share
 from harness.measure.torchprofile import GRAPH
 from harness.records.anatomy import Anatomy
 
@@ -23,7 +23,8 @@ def test_a_call_that_a_neighbour_interrupts_waits_for_nothing():
 
 
 def test_a_cache_is_never_slower_than_the_memory_behind_it():
-    found = _best({0.5: [1.3, 1.2], 8.0: [100.0, 90.0], 256.0: [30.0, 40.0]})
+    rates = {("move", 0.5): 1.3, ("move", 8.0): 100.0, ("move", 256.0): 40.0, "launch": 1.0}
+    found = _by_set({key: rate * _GIB for key, rate in rates.items()}, "move")
     assert [b.gib_per_s for b in found] == [100.0, 100.0, 40.0]
     assert rate_at(found, 0.1) == 100.0
 
@@ -33,4 +34,4 @@ def test_what_a_compiled_graph_takes_is_generated_code_and_what_is_around_it_is_
     recording = SimpleNamespace(
         dispatch=[SimpleNamespace(name=n, self_us=us) for n, us in marks], wall_us=[100.0, 100.0]
     )
-    assert _generated_ms(recording, outside_ms=0.04) == 0.03
+    assert _generated_share(recording, outside_ms=0.04) == 0.75

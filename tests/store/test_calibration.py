@@ -72,18 +72,19 @@ def test_ceilings_are_kept_for_each_device_and_number_of_threads_beside_the_sess
     assert calibration.load().sessions == [SESSION]
     assert calibration.ceilings_for([("cpu", 1), ("cpu", 2), ("cuda", 2)]) == {
         ("cpu", 1): one,
-        ("cpu", 2): replace(CEILINGS, launch_us=0.9),
+        ("cpu", 2): replace(CEILINGS, launch_us=0.9, attempts=2),
     }
 
 
 def test_quiet_ceilings_replace_whatever_was_there():
     slower = replace(CEILINGS, launch_us=2.0)
-    assert better(CEILINGS, slower) == slower
-    assert better(replace(CEILINGS, suspect=0.9), slower) == slower
+    assert better(CEILINGS, slower) == replace(slower, attempts=2)
+    assert better(replace(CEILINGS, suspect=0.9), slower) == replace(slower, attempts=2)
 
 
 def test_ceilings_measured_beside_a_neighbour_replace_no_quiet_ones():
-    assert better(CEILINGS, replace(CEILINGS, launch_us=0.5, suspect=0.9)) == CEILINGS
+    disturbed = replace(CEILINGS, launch_us=0.5, suspect=0.9, fault_us=0.1)
+    assert better(CEILINGS, disturbed) == replace(CEILINGS, attempts=2, fault_us=0.1)
 
 
 def test_of_two_that_were_disturbed_each_number_is_the_better():

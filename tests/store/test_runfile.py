@@ -24,8 +24,9 @@ from harness.records.events import (
     ReferenceMade,
     Resumed,
 )
+from harness.records.finding import Intervention, Proof
 from harness.report.select import standard_order
-from harness.store.runfile import EventWriter, StoredRun, read
+from harness.store.runfile import EventWriter, StoredRun, append, read
 
 
 @pytest.fixture(scope="session")
@@ -270,3 +271,38 @@ def test_a_full_disk_is_an_error_and_no_silence(tmp_path, events):
     with pytest.raises(StoreError, match="No space left on device"):
         writer.write(events[1][0])
     writer.close()
+
+
+# ---- appended to a run that has ended ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def proof():
+    made = Intervention("taken away", {"runner": "a"}, {"runner": "b"}, "faster")
+    return Proof("casts", ["x"], made, True, "faster", 1.4, 1.3, 1.5, 10, "2026-11-25T08:00:00Z")
+
+
+def test_what_is_appended_is_read_with_the_rest(file, events, proof):
+    append(file, proof)
+    append(file, dataclasses.replace(proof, proved=None))
+    run = read(file)
+    assert run.proofs == [proof, dataclasses.replace(proof, proved=None)]
+    assert len(run.samples) == 3
+    assert run.ended is not None
+    assert not run.damage
+
+
+@pytest.mark.parametrize("left", [1, 20])
+def test_behind_a_torn_line_what_is_appended_is_whole(file, proof, left):
+    data = file.read_bytes()
+    last = data.rstrip(b"\n").rpartition(b"\n")[2]
+    file.write_bytes(data[: len(data) - len(last) - 1 + left])
+    append(file, proof)
+    run = read(file)
+    assert run.proofs == [proof]
+    assert len(run.damage) == 1
+
+
+def test_to_what_cannot_be_written_nothing_is_appended(tmp_path, proof):
+    with pytest.raises(StoreError, match="cannot write"):
+        append(tmp_path / "none" / "run.jsonl", proof)

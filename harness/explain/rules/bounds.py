@@ -91,11 +91,11 @@ def _host(row: Row) -> Finding:
     assert place is not None
     assert ceilings is not None
     ms = row.ms
-    operators = anatomy.demand.operators if anatomy.demand else anatomy.operator_calls
+    operators = places.started(anatomy)
     outside = row.share("outside")
     evidence = {
         "latency_ms": ms,
-        "operators": operators,
+        "operators": round(operators),
         "launch_us": ceilings.launch_us,
         "outside_operators_share": outside,
         "share_of_host": place.host,

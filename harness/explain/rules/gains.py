@@ -28,6 +28,9 @@ def gains(row: Row) -> Iterator[Finding]:
         return
     if row.faster:
         yield from _faster(row)
+        casts = _casts(row)
+        if casts is not None:
+            yield casts  # what it gains all the same, it could gain more
     elif row.slower:
         yield from _slower(row)
     else:
@@ -107,12 +110,9 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
     mine, theirs = _rates(row)
     if names:
         evidence = {**evidence, "kernels": [k.name for k in kernels][:4]}
-    ran = f" They ran as {' and '.join(names)}." if names else ""
-    ceiling = (
-        f" Large products reach {mine / theirs:.1f} times the rate of the baseline's format here."
-        if mine and theirs
-        else ""
-    )
+    said = [f"they ran as {' and '.join(names)}"] if names else []
+    if mine and theirs:
+        said.append(f"large ones reach {mine / theirs:.1f} times the rate of the baseline's format here")
     if not names and not (mine and theirs and mine > theirs):
         return
     yield finding(
@@ -121,7 +121,7 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
         row,
         against(row),
         f"{percent(min(1.0, share))} of the gain is in the matrix products, which the processor "
-        f"does in this format.{ran}{ceiling}",
+        f"does in this format: {', and '.join(said)}",
         {**evidence, "tflops": mine, "baseline_tflops": theirs},
     )
 
@@ -255,12 +255,13 @@ def _slower(row: Row) -> Iterator[Finding]:
     part = max(lost, key=lambda p: lost[p])
     if lost[part] < MOSTLY * total:
         return
+    mine, theirs = row.beside
     evidence = {
         "speedup": row.ratio,
         "lost_ms": total,
         "share_of_loss": min(1.0, lost[part] / total),
-        "parts_ms": row.parts,
-        "baseline_parts_ms": base.parts,
+        "parts_ms": mine,
+        "baseline_parts_ms": theirs,
     }
     if part == OUTSIDE:
         cause = (
@@ -268,19 +269,14 @@ def _slower(row: Row) -> Iterator[Finding]:
             f"{row.record.label['runner']} does around them"
         )
         key = "wrapping"
-    elif part in PRODUCTS:
-        cause = (
-            f"its {PART_WORDS[part]} take {ms_text(row.parts.get(part, 0.0))}, its baseline's "
-            f"{ms_text(base.parts.get(part, 0.0))}: "
-            "other kernels, and slower ones for these shapes"
-        )
-        key = "slower-kernels"
     else:
-        cause = (
-            f"its {PART_WORDS.get(part, part)} take {ms_text(row.parts.get(part, 0.0))}, its baseline's "
-            f"{ms_text(base.parts.get(part, 0.0))}"
-        )
+        words = "generated code and small operators" if part == GENERATED else PART_WORDS.get(part, part)
+        before, now = ms_text(theirs.get(part, 0.0)), ms_text(mine.get(part, 0.0))
+        cause = f"its {words} take {now}, its baseline's {before}"
         key = "slower-parts"
+        if part in PRODUCTS:
+            cause += ": other kernels, and slower ones for these shapes"
+            key = "slower-kernels"
     yield finding(key, "no gain", row, against(row), cause, evidence)
 
 
@@ -353,7 +349,7 @@ def _amdahl(row: Row) -> Finding | None:
     if base is None or row.same("runner") or not row.same("precision") or same_operators(row):
         return None
     products = base.share(*PRODUCTS)
-    if products < MOSTLY:
+    if products < MOSTLY or not _same_products(row, base):
         return None
     hottest = next(
         (o for o in (base.anatomy.operators if base.anatomy else []) if o.category in PRODUCTS), None
@@ -376,10 +372,20 @@ def _amdahl(row: Row) -> Finding | None:
     )
 
 
+def _same_products(row: Row, base: Row) -> bool:
+    """Whether the products of both are calls of the same library: operators of the same names."""
+    mine, theirs = (
+        {o.name for o in one.anatomy.operators if o.category in PRODUCTS} if one.anatomy else set()
+        for one in (row, base)
+    )
+    return bool(mine) and mine <= theirs
+
+
 def same_operators(row: Row) -> bool:
     """Whether a row of another runner calls the very operators that its baseline calls."""
     base = row.baseline
-    if base is None or row.same("runner") or not row.same("precision"):
+    if base is None or row.record.case.runner == base.record.case.runner or not row.same("precision"):
+        # The same runner with other options is no other runner.
         return False
     if row.anatomy is None or base.anatomy is None or row.facts("generated_kernels"):
         return False

@@ -14,6 +14,7 @@ from harness.report.numbers import small
 
 FAULT_US = 0.2
 """What a page fault costs at least: the kernel takes the page, clears its 4 KiB and maps it."""
+_MOST_FAULT_US = 1.5
 _PAGE = 4096
 _GIVEN_BACK = 128 << 10
 """Smaller pieces are kept by the allocator: glibc's first threshold for pages of their own (mallopt(3))."""
@@ -176,7 +177,8 @@ def _faults(row: Row) -> Iterator[Finding]:
     if anatomy is None or not anatomy.page_faults:
         return
     measured = row.ceilings.fault_us if row.ceilings else None
-    each_us = measured or FAULT_US
+    # Measured beside a neighbour it may be anything.
+    each_us = min(measured or FAULT_US, _MOST_FAULT_US)
     share = anatomy.page_faults * each_us / 1e3 / row.ms
     largest = anatomy.demand.largest_bytes if anatomy.demand else None
     if share < LEAST_SHARE or (largest is not None and largest < _GIVEN_BACK):
@@ -230,7 +232,11 @@ def _copies(row: Row) -> Iterator[Finding]:
         row,
         f"{percent(share)} of a call only moves tensors",
         "layouts are changed: "
-        + (f"{top[0].name} runs {top[0].calls:.0f} times a call" if top else "by copies between operators")
+        + (
+            f"{top[0].name} runs {sum(o.calls for o in top):.0f} times a call"
+            if top
+            else "by copies between operators"
+        )
         + "; nothing is computed meanwhile",
         {"copy_share": share, "operators": {f"{o.name} {o.shapes}".strip(): o.ms for o in top[:3]}},
     )
