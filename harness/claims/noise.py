@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.analyse.noise import line
 from harness.claims.claim import Condition
 from harness.claims.metrics import LIMITS, Metric
 from harness.records.claims import NOT_TESTABLE, Answer
@@ -24,7 +23,7 @@ def busy(report: Report) -> str | None:
     found = report.run.noise
     if found is None or found.suspect <= TOO_MUCH * found.blocks:
         return None
-    return f"the machine was {line(found)}"
+    return f"the machine was busy ({found.suspect} of {found.blocks} blocks suspect)"
 
 
 def of_time(metric: Metric) -> bool:

@@ -160,9 +160,8 @@ def test_beside_other_work_nothing_is_said_of_times_but_what_holds_all_the_same(
     found = word(body, report)
     assert found.word == beside_other_work
     if quiet != beside_other_work:
-        assert f"noisy: 6 of 10 blocks suspect (steal); on a quiet one it might not be {quiet.lower()}" in (
-            found.answers[0].reason
-        )
+        reason = f"busy (6 of 10 blocks suspect); on a quiet one it might not be {quiet.lower()}"
+        assert reason in found.answers[0].reason
     assert judge([claim(body)], [report], HERE, despite_noise=True)[0].word == quiet
 
 
