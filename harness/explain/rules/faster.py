@@ -1,4 +1,4 @@
-"""Why a row is faster than its baseline: the part of a call that accounts for it, and what made it shorter."""
+"""Why a row is faster than its baseline: the part that accounts for the gain, and what made it shorter."""
 
 from __future__ import annotations
 
