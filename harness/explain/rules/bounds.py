@@ -120,8 +120,8 @@ def _host(row: Row) -> Finding:
     if device is not None and device.median > 0:
         evidence = {**evidence, "device_ms": device.median, "replay_bound": ms / device.median}
         cause += (
-            f"; the device is busy for {ms_text(device.median)} of {ms_text(ms)}, so launches replayed as one "
-            f"graph would bring {times_text(ms / device.median)} at most"
+            f"; the device is busy for {ms_text(device.median)} of {ms_text(ms)}, so launches replayed as "
+            f"one graph would bring {times_text(ms / device.median)} at most"
         )
     else:
         cause += "; larger batches cost hardly more"

@@ -276,7 +276,7 @@ def _spinning(row: Row) -> Iterator[Finding]:
         row,
         f"its {case.threads} threads spin while they wait for one another, and other work took their "
         "processors",
-        "a spinning thread holds a processor that the one it waits for may need; threads that sleep give it up",
+        "a spinning thread holds a processor that the one it waits for may need; one that sleeps gives it up",
         {"threads": case.threads, "noise": row.record.noise, "speedup": row.ratio},
     )
 
