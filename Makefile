@@ -48,6 +48,7 @@ bench: $(VENV)/.installed          ## the harness beside its peers; takes about 
 registry: $(VENV)/.installed       ## regenerate what is generated
 	$(BIN)/python -m harness.plan.generate
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.quoted
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache

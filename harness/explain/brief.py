@@ -58,13 +58,18 @@ def _cost(row: Row) -> str:
     mine, theirs = peak_mib(row.record), peak_mib(row.baseline.record) if row.baseline else None
     if mine is not None and theirs:
         parts.append(
-            f"it needs {bytes_text(mine * _MIB)} at its peak, {percent(mine / theirs)} of the baseline's"
+            f"it needs {bytes_text(mine * _MIB)} at its peak, {_beside(mine / theirs)} the baseline's"
         )
     found = row.record.verification
     if found is not None and found.error is not None:
         parts.append(f"its output deviates by {small(found.error)} (limit {small(found.tolerance)})")
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _beside(ratio: float) -> str:
+    """`52 % of`, `1.7 times`."""
+    return f"{percent(ratio)} of" if ratio <= 1 else f"{ratio:.2g} times"
 
 
 def _bound(row: Row) -> str:
