@@ -28,6 +28,12 @@ latency_ms = { at_most = 1000 }
 """
 
 
+@pytest.fixture(autouse=True)
+def _no_ceilings(monkeypatch):
+    """What the machine can do at most explains a verdict, takes seconds to find out, and decides none."""
+    monkeypatch.setattr("harness.cli.measured.ceilings_of", lambda *_: [])
+
+
 def test_claims_are_measured_judged_kept_and_not_measured_again(harness_command, tmp_path):
     (tmp_path / "mine.toml").write_text(MINE)
     common = ("mine.toml", "--plugin", PLUGIN, "--no-lock", "--despite-noise", "--format", "json")
