@@ -10,6 +10,7 @@ from harness.analyse.spreads import nearest
 from harness.analyse.statistics import log_interval
 from harness.claims.claim import Point
 from harness.claims.metrics import quotients
+from harness.claims.noise import busy
 from harness.claims.points import Here, record_at
 from harness.claims.reasons import reasons
 from harness.compare import differences
@@ -57,12 +58,24 @@ def point_of(record: Record, report: Report) -> Point:
     )
 
 
-def carried(theirs: Sequence[Theirs], there: Report, report: Report | None, here: Here) -> list[Carried]:
-    """What becomes of each of their speed-ups; `report` is the run here, None if nothing could be run."""
-    return [_one(one, there, report, here) for one in theirs]
+def carried(
+    theirs: Sequence[Theirs],
+    there: Report,
+    report: Report | None,
+    here: Here,
+    despite_noise: bool = False,
+) -> list[Carried]:
+    """What becomes of each of their speed-ups.
+
+    Args:
+        report: the run here; None if nothing could be run.
+        despite_noise: whether one is judged also where the machine here was busy.
+    """
+    doubt = None if report is None or despite_noise else busy(report)
+    return [_one(one, there, report, here, doubt) for one in theirs]
 
 
-def _one(one: Theirs, there: Report, report: Report | None, here: Here) -> Carried:
+def _one(one: Theirs, there: Report, report: Report | None, here: Here, doubt: str | None) -> Carried:
     speedup = one.record.speedup
     assert speedup is not None
     was = Measured(speedup.ratio, speedup.low, speedup.high)
@@ -89,6 +102,8 @@ def _one(one: Theirs, there: Report, report: Report | None, here: Here) -> Carri
     usual = nearest(known.pair_sd, latency.median) if known and latency else None
     found = Measured(*log_interval(ratios, least_sd=usual or 0.0))
     word, reason = carries(was, found)
+    if doubt and word != CANNOT_SAY:
+        word, reason = CANNOT_SAY, f"{doubt}; it looks like: {reason}"
     if other:
         reason += f"; but it is other work here: {', '.join(other)}"
     return say(word, reason, found, [mine, counted])

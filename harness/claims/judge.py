@@ -17,6 +17,7 @@ from harness.analyse.spreads import nearest
 from harness.analyse.statistics import log_interval
 from harness.claims.claim import Claim, Condition
 from harness.claims.metrics import LIMITS, SPEEDUP, TRENDS, Interval, Metric, metric_of, quotients
+from harness.claims.noise import busy, doubted, kept_all_the_more, of_time
 from harness.claims.points import Here, record_at
 from harness.claims.reasons import why
 from harness.records.anatomy import OperatorShare
@@ -36,9 +37,15 @@ class Step:
     other: Record | None
 
 
-def judge(claims: Sequence[Claim], reports: Sequence[Report], here: Here) -> list[Judged]:
-    """A verdict for each claim, by the first report that has everything it needs."""
-    return [_judged(claim, reports, here) for claim in claims]
+def judge(
+    claims: Sequence[Claim], reports: Sequence[Report], here: Here, despite_noise: bool = False
+) -> list[Judged]:
+    """A verdict for each claim, by the first report that has everything it needs.
+
+    Args:
+        despite_noise: whether times are judged also where the machine was busy.
+    """
+    return [_judged(claim, reports, here, despite_noise) for claim in claims]
 
 
 def answers(claim: Claim, report: Report, here: Here) -> bool:
@@ -58,7 +65,7 @@ def _has(record: Record, needs: set[str]) -> bool:
     )
 
 
-def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Judged:
+def _judged(claim: Claim, reports: Sequence[Report], here: Here, despite_noise: bool) -> Judged:
     cases = [str(p) for p in claim.points()]
     report = next((r for r in reports if answers(claim, r, here)), None)
     # What could not be measured in full is judged by what the last run knows of it.
@@ -74,7 +81,7 @@ def _judged(claim: Claim, reports: Sequence[Report], here: Here) -> Judged:
         record = record_at(point, report, here)
         assert record is not None
         steps.append(Step(record, record_at(other, report, here) if other else None))
-    found = _answers(claim, steps, report)
+    found = _answers(claim, steps, report, None if despite_noise else busy(report))
     records = [r for p in claim.points() if (r := record_at(p, report, here)) is not None]
     word = _together([a.word for a in found])
     return Judged(
@@ -104,15 +111,19 @@ def _together(words: Sequence[str]) -> str:
     return CONFIRMED if all(w == CONFIRMED for w in words) else NOT_TESTABLE
 
 
-def _answers(claim: Claim, steps: Sequence[Step], report: Report) -> list[Answer]:
+def _answers(claim: Claim, steps: Sequence[Step], report: Report, doubt: str | None) -> list[Answer]:
     found = []
     for value, step in zip(claim.values or ("",), steps, strict=True):
         at = f" at {claim.axis.replace('_size', '')} {value}" if claim.axis else ""
-        found += [_condition(c, step, at, report) for c in claim.conditions]
+        for one in claim.conditions:
+            of = metric_of(one.name)
+            sure = CONFIRMED if kept_all_the_more(one) else ""
+            answer = _condition(one, of, step, at, report)
+            found.append(doubted(answer, doubt if of_time(of) else None, sure))
         if claim.hottest:
             found.append(_hottest(claim.hottest, step.case, at))
-    found += [_trend(word, True, steps, report) for word in claim.grows]
-    found += [_trend(word, False, steps, report) for word in claim.falls]
+    found += [doubted(_trend(word, True, steps, report), doubt) for word in claim.grows]
+    found += [doubted(_trend(word, False, steps, report), doubt) for word in claim.falls]
     return found
 
 
@@ -140,10 +151,9 @@ def _name(record: Record) -> str:
 # ---- limits and ratios ---------------------------------------------------------------------------------
 
 
-def _condition(condition: Condition, step: Step, at: str, report: Report) -> Answer:
+def _condition(condition: Condition, metric: Metric, step: Step, at: str, report: Report) -> Answer:
     text = condition.text + at
     ratio = condition.name not in LIMITS
-    metric = metric_of(condition.name)
     unfit = _unfit([step.case, step.other if ratio else None], metric)
     if unfit:
         return Answer(text, NOT_TESTABLE, reason=unfit)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from harness.claims.claim import Claim
 from harness.claims.metrics import SPEEDUP, metric_of
+from harness.claims.noise import of_time
 from harness.records.finding import WITHDRAWN, Finding
 from harness.records.report import Record, Report
 
@@ -48,10 +49,7 @@ def _about(claim: Claim) -> tuple[str, ...]:
 
 def _of_speed(claim: Claim) -> bool:
     """Whether a condition is about neither memory nor an error."""
-    return any(
-        not (metric.of_output or metric.needs == "memory")
-        for metric in (metric_of(c.name) for c in claim.conditions)
-    )
+    return any(of_time(metric_of(c.name)) for c in claim.conditions)
 
 
 def _of_trend(claim: Claim, records: Sequence[Record], ends: Sequence[Record], report: Report) -> list[str]:

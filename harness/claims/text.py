@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analyse.aim import MOST_PASSES
+from harness.claims.judge import left_open
 from harness.records.claims import (
     CARRIES,
     CARRY_WORDS,
@@ -94,12 +95,12 @@ def summary(report: ClaimsReport) -> str:
 
 def settle_command(report: ClaimsReport) -> str | None:
     """The command that measures again what noise left open, with as many passes as that may take."""
-    needed = [a.passes_needed for v in report.verdicts for a in v.answers if a.passes_needed is not None]
-    if not needed:
+    if not any(left_open(v) for v in report.verdicts):
         return None
-    passes = min(MOST_PASSES, math.ceil(max(needed) * _MARGIN))
+    needed = [a.passes_needed for v in report.verdicts for a in v.answers if a.passes_needed is not None]
+    passes = f" --passes {min(MOST_PASSES, math.ceil(max(needed) * _MARGIN))}" if needed else ""
     runs = " ".join(f"--run {run}" for run in report.runs)
-    return f"harness claims {shlex.quote(report.source)} {runs} --settle --passes {passes}"
+    return f"harness claims {shlex.quote(report.source)} {runs} --settle{passes}"
 
 
 def _words(report: ClaimsReport) -> list[str]:

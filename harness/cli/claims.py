@@ -34,6 +34,11 @@ from harness.errors import ExitCode, UsageError
     "--strict", is_flag=True, help="Exit with 1 also on what is not testable here or cannot be said."
 )
 @click.option(
+    "--despite-noise",
+    is_flag=True,
+    help="Judge times also where more than half of the blocks were disturbed by other work.",
+)
+@click.option(
     "--passes",
     metavar="N|N..M",
     help="Replicates of each case: just N, or N to M, as --until needs them.  [default: 3..12]",

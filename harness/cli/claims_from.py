@@ -49,7 +49,7 @@ def from_report(asked: Asked, name: str) -> tuple[ClaimsReport, Exception | None
             report,
             [report.run.id] if ran(report) else [],
             [*notes, *disturbed(report)],
-            carried=carried(theirs, there, report, machine),
+            carried=carried(theirs, there, report, machine, asked.given["despite_noise"]),
             differences=differences.of_runs(there, report),
         ),
         ended,

@@ -22,7 +22,7 @@ def judged(asked: Asked, claims: Claims, source: str) -> tuple[ClaimsReport, Exc
     machine = here(asked)
     stored = [read(asked.folder, name) for name in asked.given["runs"]]
     notes = [note for r in stored for note in elsewhere(r)]
-    open_ = [c for c in claims.claims if _open(c, stored, machine, asked.given["settle"])]
+    open_ = [c for c in claims.claims if _open(asked, c, stored, machine)]
     new: list[Report] = []
     ended = None
     if open_:
@@ -34,10 +34,13 @@ def judged(asked: Asked, claims: Claims, source: str) -> tuple[ClaimsReport, Exc
         )
         new = [report]
     stored, new = [explained(r) for r in stored], [explained(r) for r in new]
+    despite = asked.given["despite_noise"]
     verdicts = [
         verdict
         for claim in claims.claims
-        for verdict in judge([claim], [*new, *stored] if claim in open_ else [*stored, *new], machine)
+        for verdict in judge(
+            [claim], [*new, *stored] if claim in open_ else [*stored, *new], machine, despite
+        )
     ]
     reports = [*stored, *new]
     used = [r for r in reports if ran(r) and any(v.run == r.run.id for v in verdicts)]
@@ -48,11 +51,13 @@ def judged(asked: Asked, claims: Claims, source: str) -> tuple[ClaimsReport, Exc
     return claims_report(source, claims.summary, reports[-1], ids, notes, verdicts=verdicts), ended
 
 
-def _open(claim: Claim, stored: Sequence[Report], machine: Here, settle: bool) -> bool:
+def _open(asked: Asked, claim: Claim, stored: Sequence[Report], machine: Here) -> bool:
     """Whether a claim must be measured: no run has its cases, or, with --settle, noise left it open."""
     if not any(answers(claim, r, machine) for r in stored):
         return True
-    return settle and left_open(judge([claim], stored, machine)[0])
+    return asked.given["settle"] and left_open(
+        judge([claim], stored, machine, asked.given["despite_noise"])[0]
+    )
 
 
 def _together(plan: Plan, claims: Sequence[Claim], machine: Here) -> list[frozenset[str]]:

@@ -58,13 +58,18 @@ def _cost(row: Row) -> str:
     mine, theirs = peak_mib(row.record), peak_mib(row.baseline.record) if row.baseline else None
     if mine is not None and theirs:
         parts.append(
-            f"it needs {bytes_text(mine * _MIB)} at its peak, {percent(mine / theirs)} of the baseline's"
+            f"it needs {bytes_text(mine * _MIB)} at its peak, {_beside(mine / theirs)} the baseline's"
         )
     found = row.record.verification
     if found is not None and found.error is not None:
         parts.append(f"its output deviates by {small(found.error)} (limit {small(found.tolerance)})")
     text = ", and ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _beside(ratio: float) -> str:
+    """`52 % of`, `1.7 times`."""
+    return f"{percent(ratio)} of" if ratio <= 1 else f"{ratio:.2g} times"
 
 
 def _bound(row: Row) -> str:
@@ -106,17 +111,17 @@ def _rest(scene: Scene, best: Row, report: Report) -> str:
         for r in scene
         if group_key(r.record) == group and r is not best and r.baseline is not None and not r.faster
     ]
-    parts = []
-    for row in others[:2]:
-        reason = row.record.explanation
-        why = f" ({reason.text})" if reason is not None and reason.explained else " (not explained)"
-        parts.append(f"{row.words} did not help{why}")
+    reasons: dict[str, list[str]] = {}
+    for row in others[:3]:
+        said = row.record.explanation
+        reasons.setdefault(said.text if said is not None else "not explained", []).append(row.words)
+    parts = [f"{' and '.join(words)} did not help ({why})" for why, words in reasons.items()]
     cover = report.coverage
     tail = (
         f"{cover.explained} of {cover.rows} rows are explained, {cover.proved} by experiment" if cover else ""
     )
     text = "; ".join([*parts, tail] if tail else parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"{text}." if text else ""
 
 
 def shown(findings: list[Finding]) -> list[Finding]:

@@ -10,7 +10,8 @@ from harness.explain.levers import with_levers
 from harness.explain.rows import coverage, explanation
 from harness.explain.rules.batches import batches, pays_off
 from harness.explain.rules.bounds import BOUNDS, bounds
-from harness.explain.rules.gains import gains, unchanged
+from harness.explain.rules.equal import unchanged
+from harness.explain.rules.gains import gains
 from harness.explain.rules.memory import memory
 from harness.explain.rules.troubles import troubles
 from harness.explain.scene import Row, Scene
@@ -27,7 +28,6 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
             "fused",
             "prepacked",
             "other-kernels",
-            "casts",
             "amdahl",
             "format-irrelevant",
             "wrapping",

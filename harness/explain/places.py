@@ -36,6 +36,9 @@ def place(record: Record, ceilings: Ceilings | None) -> Place | None:
         return None
     ms = latency.median
     host = host_ms(anatomy, ceilings) / ms
+    if record.device_ms is not None and record.case.device != "cpu":
+        # What the device is idle for, the host is waited for, however it spends the time.
+        host = 1 - min(1.0, record.device_ms.median / ms)
     waiting = waiting_share(anatomy, record.case.device)
     demand = anatomy.demand
     memory, memory_words = memory_ms(demand, anatomy, ceilings)

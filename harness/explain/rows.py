@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.explain.rules.bounds import BOUNDS
-from harness.explain.rules.gains import MOSTLY
 from harness.explain.said import against, percent, times_text
-from harness.explain.scene import OUTSIDE, PART_WORDS, PRODUCTS, SMALL, Row
+from harness.explain.scene import MOSTLY, OUTSIDE, PART_WORDS, PRODUCTS, SMALL, Row
 from harness.records.anatomy import CAST, COPY
 from harness.records.finding import PROVED, SHOWN, WITHDRAWN, Coverage, Explanation, Finding
 

@@ -50,6 +50,8 @@ PART_WORDS = {
 }
 WIDE = 0.25
 """From this half-width on an interval that holds 1 says nothing."""
+MOSTLY = 0.5
+"""The part that accounts for half of a difference is where its cause is."""
 LEAST_GAIN = 0.03
 """A smaller difference from the baseline needs no cause, even if it is beyond doubt."""
 

@@ -54,15 +54,11 @@ def profile_torch(asked: Profiling, modules: dict[str, torch.nn.Module] | None =
             function is then marked with its source line. None for no such marks.
     """
     import torch
-    from torch.profiler import ProfilerActivity, profile
-
-    activities = [ProfilerActivity.CPU]
-    if asked.device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
+    from torch.autograd import _add_metadata_json as add_metadata  # type: ignore[attr-defined]
 
     def recorded(calls: int) -> Any:
-        with profile(activities=activities, record_shapes=True, acc_events=True) as found:
-            found.add_metadata_json("harness", json.dumps(asked.about))
+        with _profiler(asked.device.type) as found:
+            add_metadata("harness", json.dumps(asked.about))
             for call in asked.inferences(calls):
                 with torch.profiler.record_function(CALL):
                     call()
@@ -80,10 +76,11 @@ def profile_torch(asked: Profiling, modules: dict[str, torch.nn.Module] | None =
         recorded(1)
         profiler = recorded(asked.calls)
     profiler.export_chrome_trace(str(asked.trace))
+    on_host = asked.device.type != "cuda"
     windows: list[Span] = []
     spans: list[Span] = []
     device: list[DeviceSpan] = []
-    for event in profiler.events():
+    for event in profiler.function_events if on_host else profiler.events():
         if event.device_type.name != "CPU":
             if not (event.is_user_annotation or event.name == CALL or _NO_WORK.match(event.name)):
                 device.append(_device_span(event))
@@ -102,6 +99,19 @@ def profile_torch(asked: Profiling, modules: dict[str, torch.nn.Module] | None =
             *([_NO_DEVICE] if on_device and not device else []),
         ],
     )
+
+
+def _profiler(device_type: str) -> Any:
+    """A profiler of torch's: without a device the one that its newer one wraps, since the wrapper imports
+    inductor, which takes a second, to find out how to treat a device.
+    """
+    import torch
+    from torch.autograd.profiler import profile
+
+    if device_type == "cuda":
+        both = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+        return torch.profiler.profile(activities=both, record_shapes=True, acc_events=True)
+    return profile(record_shapes=True, acc_events=True, use_kineto=True)
 
 
 def _span(event: Any, texts: dict[str, str]) -> Span:

@@ -66,5 +66,7 @@ def _scale(low: float, high: float, place: Callable[[float], int]) -> str:
 
 
 def _ratio(step: Step) -> str:
-    known = f" ({step.low:.2f} to {step.high:.2f})" if step.low is not None and step.high is not None else ""
-    return f"{times_text(step.ratio)}{known}"
+    if step.low is None or step.high is None:
+        return times_text(step.ratio)
+    low, high = (times_text(end).removesuffix("x") for end in (step.low, step.high))
+    return f"{times_text(step.ratio)} ({low} to {high})"

@@ -22,6 +22,7 @@ from harness.records.claims import (
     Measured,
 )
 from harness.records.events import Memory, MemoryMeasured
+from harness.records.noise import NoiseSummary
 from harness.records.report import Percentile
 
 HERE = Here("cpu", 2)
@@ -134,6 +135,34 @@ def test_a_condition_along_an_axis_is_judged_at_each_value(build):
         ("latency at most 3 ms at runner eager", CONFIRMED),
         ("latency at most 3 ms at runner compile", REFUTED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "quiet", "beside_other_work"),
+    [
+        (OVER_FP32 + "speedup = { at_least = 1.7 }", CONFIRMED, NOT_TESTABLE),
+        (OVER_FP32 + "speedup = { at_least = 2.5 }", REFUTED, NOT_TESTABLE),
+        (AT_64 + "latency_ms = { at_most = 5 }", CONFIRMED, CONFIRMED),
+        (AT_64 + "latency_ms = { at_most = 1 }", REFUTED, NOT_TESTABLE),
+        (AT_64 + "latency_ms = { at_least = 1, at_most = 5 }", CONFIRMED, NOT_TESTABLE),
+        (AT_64 + "throughput_per_s = { at_least = 1000 }", CONFIRMED, CONFIRMED),
+        (AT_64 + "throughput_per_s = { at_most = 1e6 }", CONFIRMED, NOT_TESTABLE),
+        (AT_64 + "error = { at_most = 1e-9 }", REFUTED, REFUTED),
+    ],
+)
+def test_beside_other_work_nothing_is_said_of_times_but_what_holds_all_the_same(
+    two, body, quiet, beside_other_work
+):
+    report = two((4.0, 4.1, 3.9), (2.0, 2.01, 1.99))
+    assert word(body, report).word == quiet
+    noise = NoiseSummary(10, 6, {"steal": 6})
+    report = dataclasses.replace(report, run=dataclasses.replace(report.run, noise=noise))
+    found = word(body, report)
+    assert found.word == beside_other_work
+    if quiet != beside_other_work:
+        reason = f"busy (6 of 10 blocks suspect); on a quiet one it might not be {quiet.lower()}"
+        assert reason in found.answers[0].reason
+    assert judge([claim(body)], [report], HERE, despite_noise=True)[0].word == quiet
 
 
 def test_one_pass_has_no_interval(two):
@@ -291,6 +320,12 @@ def test_each_speed_up_of_a_report_is_judged_by_this_machines_run(two):
     assert [c.word for c in same] == [CARRIES]
     slow = carried(speedups(there), there, two((4.0, 4.1, 3.9), (8.0, 8.1, 8.0)), HERE)
     assert [c.word for c in slow] == [DOES_NOT]
+    busy = two((4.0, 4.1, 3.9), (8.0, 8.1, 8.0))
+    busy = dataclasses.replace(
+        busy, run=dataclasses.replace(busy.run, noise=NoiseSummary(9, 9, {"steal": 9}))
+    )
+    assert [c.word for c in carried(speedups(there), there, busy, HERE)] == [CANNOT_SAY]
+    assert [c.word for c in carried(speedups(there), there, busy, HERE, True)] == [DOES_NOT]
     assert [c.word for c in carried(speedups(there), there, None, HERE)] == [CANNOT_SAY]
 
 

@@ -30,7 +30,7 @@ latency_ms = { at_most = 1000 }
 
 def test_claims_are_measured_judged_kept_and_not_measured_again(harness_command, tmp_path):
     (tmp_path / "mine.toml").write_text(MINE)
-    common = ("mine.toml", "--plugin", PLUGIN, "--no-lock", "--format", "json")
+    common = ("mine.toml", "--plugin", PLUGIN, "--no-lock", "--despite-noise", "--format", "json")
     done = harness_command("claims", *common, "--passes", "2")
     assert done.code == 1, done.err
     found = json.loads(done.out)

@@ -1,8 +1,12 @@
 """Each cause is found from its evidence, and from nothing else."""
 
+import dataclasses
+
 import pytest
 
 from harness.records.anatomy import KernelUse, OperatorShare
+from harness.records.events import Sample
+from harness.records.noise import BlockNoise
 
 HALF = {"formats": {"bfloat16": 7}, "flops_by_format": {"bfloat16": 200_000_000}}
 KERNEL = [KernelUse("oneDNN", "brg_matmul:avx512_core_bf16", 4, 1.0, "bf16 bf16 bf16")]
@@ -229,3 +233,37 @@ def test_from_where_on_a_runner_pays_is_told_only_where_it_depends_on_the_batch(
         )
     found = next(f for f in lab.report().findings if f.key == "pays-from")
     assert "from batch 64 on" in found.phenomenon
+
+
+def test_spinning_is_told_where_other_work_took_the_processors(lab, parts, build):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    gemm = [OperatorShare("Gemm", "matmul", 4, 4.4)]
+    one = lab.case(
+        parts({"matmul": 4.4}, operators=gemm), 4.4, runner="onnxruntime", facts={"spinning": True}
+    )
+    assert "spinning" not in lab.keys_of(one), "on a quiet machine spinning is what makes it quick"
+    lab.events = [e for e in lab.events if not isinstance(e, Sample) or e.case != one.id]
+    audits = [BlockNoise(0.1, flags=["run delay"])] * 5
+    disturbed = dataclasses.replace(build.timing([[4.4] * 4] * 5), noise=audits)
+    lab.events += [build.sample(one, n, timing=disturbed, facts={"spinning": True}) for n in range(3)]
+    assert "spinning" in lab.keys_of(one)
+
+
+def test_on_a_device_the_host_takes_what_the_device_is_idle_for(lab, parts, build):
+    lab.ceilings = [dataclasses.replace(lab.ceilings[0], device="cuda")]
+    lab.cases.clear()
+    lab.base = build.planned("itself", device="cuda")
+    lab.cases.append(lab.base)
+    slow = dataclasses.replace(build.timing([[0.2] * 4] * 5), device_ns=[40_000.0] * 5)
+    lab.case(
+        parts({"matmul": 0.04}, outside=0.16, device_ms=0.04, launches=7.0),
+        0.2,
+        sample={"timing": slow},
+        spread=0.0,
+    )
+    record = lab.record()
+    assert record.place.bound == "host"
+    assert record.place.host == pytest.approx(0.8, rel=1e-3)
+    found = next(f for f in record.findings if f.key == "host-bound")
+    assert "5.00x at most" in found.cause
+    assert found.intervention.new == {"runner": "cudagraph"}

@@ -207,3 +207,37 @@ def test_a_tracker_sees_a_tensor_that_is_gone_again_and_one_that_stays():
     assert memory.allocated.delta == pytest.approx(16, abs=1)
     assert memory.reserved.peak >= memory.allocated.peak
     del kept
+
+
+def test_a_cuda_graph_gives_what_eager_gives_and_says_that_it_was_captured(tmp_path):
+    done, report = harness_command(
+        tmp_path, "run", "-m", "mlp,transformer", "-r", "cudagraph", "-p", "fp32,bf16,bf16-true", "-b", 16,
+        "-d", "cuda", "--passes", 1,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    records = [r for r in report["records"] if r["case"]["runner"] == "cudagraph"]
+    assert [r["status"] for r in records] == ["ok"] * 6, done.stdout
+    assert {r["facts"]["graphs_captured"] for r in records} == {1}
+    assert all(r["verification"]["passed"] for r in records), "on several inputs: they are copied in"
+
+
+def test_what_waits_for_the_device_cannot_be_captured_and_is_unsupported(tmp_path):
+    (tmp_path / "waits.py").write_text(
+        "import harness, torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x * 2 if x.sum().item() > 0 else x\n"
+        "class Waits(harness.Model):\n"
+        "    name, summary = 'waits', 'reads a number'\n"
+        "    def build(self, params): return Net()\n"
+        "    def inputs(self, params, batch_size): return harness.Inputs(torch.randn(batch_size, 8))\n"
+        "@harness.hookimpl\n"
+        "def harness_models(): yield Waits()\n"
+    )
+    _, report = harness_command(
+        tmp_path, "run", "--plugin", "waits.py", "-m", "waits", "-r", "cudagraph", "-p", "fp32", "-b", 4,
+        "-d", "cuda", "--passes", 1,
+    )  # fmt: skip
+    record = next(r for r in report["records"] if r["case"]["runner"] == "cudagraph")
+    assert record["status"] == "unsupported", record["reason"]
+    assert "cannot be recorded as a CUDA graph" in record["reason"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.explain import places
-from harness.explain.said import bytes_text, finding, ms_text, percent
+from harness.explain.said import bytes_text, finding, ms_text, percent, times_text
 from harness.explain.scene import Row
 from harness.records.finding import Finding
 
@@ -103,7 +103,8 @@ def _host(row: Row) -> Finding:
         "share_of_bandwidth": place.memory,
     }
     of_operators = operators * ceilings.launch_us / 1e3 / ms
-    if outside > of_operators and outside >= places.LEAST:
+    device = row.record.device_ms
+    if device is None and outside > of_operators and outside >= places.LEAST:
         return finding(
             PYTHON,
             "place",
@@ -113,14 +114,23 @@ def _host(row: Row) -> Finding:
             evidence,
             "find the line: harness profile --group source " + _select(row),
         )
+    cause = (
+        f"{operators:.0f} operators at about {ceilings.launch_us:.1f} us each to start, whatever they compute"
+    )
+    if device is not None and device.median > 0:
+        evidence = {**evidence, "device_ms": device.median, "replay_bound": ms / device.median}
+        cause += (
+            f"; the device is busy for {ms_text(device.median)} of {ms_text(ms)}, so launches replayed as "
+            f"one graph would bring {times_text(ms / device.median)} at most"
+        )
+    else:
+        cause += "; larger batches cost hardly more"
     return finding(
         HOST_BOUND,
         "place",
         row,
         f"bound by the host, which takes {percent(place.share)} of a call",
-        f"{operators:.0f} operators at about {ceilings.launch_us:.1f} us each to start, whatever "
-        "they compute; "
-        "larger batches cost hardly more",
+        cause,
         evidence,
     )
 

@@ -41,6 +41,7 @@ def troubles(row: Row) -> Iterator[Finding]:
         _copies,
         _lookup,
         _threads,
+        _spinning,
     ):
         yield from rule(row)
 
@@ -261,6 +262,22 @@ def _lookup(row: Row) -> Iterator[Finding]:
             "least_bytes": demand.least_bytes,
             "read_share": read,
         },
+    )
+
+
+def _spinning(row: Row) -> Iterator[Finding]:
+    """Threads that wait for one another on the processor, on a machine that has other work for it."""
+    spins, case = row.record.facts.get("spinning"), row.record.case
+    if spins is not True or case.threads < 2 or row.faster or "run delay" not in row.record.noise:
+        return
+    yield finding(
+        "spinning",
+        "trouble",
+        row,
+        f"its {case.threads} threads spin while they wait for one another, and other work took their "
+        "processors",
+        "a spinning thread holds a processor that the one it waits for may need; one that sleeps gives it up",
+        {"threads": case.threads, "noise": row.record.noise, "speedup": row.ratio},
     )
 
 

@@ -1,0 +1,181 @@
+"""Why a row is faster than its baseline: the part that accounts for the gain, and what made it shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.explain.said import against, bytes_text, finding, ms_text, percent
+from harness.explain.scene import MOSTLY, OUTSIDE, PRODUCTS, SMALL, Row
+from harness.records.anatomy import COPY
+from harness.records.finding import Finding
+
+
+def faster(row: Row) -> Iterator[Finding]:
+    base = row.baseline
+    assert base is not None
+    gained = row.gains
+    total = base.ms - row.ms
+    if not gained or total <= 0:
+        return
+    by_part = {
+        "products": sum(gained.get(p, 0.0) for p in PRODUCTS),
+        "small": sum(gained.get(p, 0.0) for p in (*SMALL, COPY)),
+        OUTSIDE: gained.get(OUTSIDE, 0.0),
+    }
+    part = max(by_part, key=lambda p: by_part[p])
+    share = by_part[part] / total
+    if share < MOSTLY:
+        both = by_part["small"] + by_part[OUTSIDE]
+        if both / total < MOSTLY or row.same("runner"):
+            return
+        part, share = "small", both / total
+    evidence: dict[str, object] = {
+        "speedup": row.ratio,
+        "gained_ms": total,
+        "share_of_gain": min(1.0, share),
+        "parts_ms": dict(sorted(row.parts.items(), key=lambda x: -x[1])),
+        "baseline_parts_ms": dict(sorted(base.parts.items(), key=lambda x: -x[1])),
+    }
+    if part == "products" and not row.same("precision"):
+        yield from _format(row, share, evidence)
+    elif part == "products":
+        yield _products(row, share, evidence)
+    elif not row.same("runner"):
+        yield _fused(row, share, evidence)
+    elif not row.same("precision"):
+        yield from _bytes(row, share, evidence)
+
+
+def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Finding]:
+    """Products in another number format: half the bytes, or units made for it."""
+    base = row.baseline
+    assert base is not None
+    if base.bound == "memory" or row.bound == "memory":
+        yield from _bytes(row, share, evidence)
+        return
+    kernels = [k for k in row.anatomy.kernels if k.calls] if row.anatomy else []
+    names = list(dict.fromkeys(f"{k.library}'s {k.name}" for k in kernels))[:2]
+    mine, theirs = _rates(row)
+    if names:
+        evidence = {**evidence, "kernels": [k.name for k in kernels][:4]}
+    said = [f"they ran as {' and '.join(names)}"] if names else []
+    if mine and theirs:
+        said.append(f"large ones reach {mine / theirs:.1f} times the rate of the baseline's format here")
+    if not names and not (mine and theirs and mine > theirs):
+        return
+    yield finding(
+        "native-format",
+        "gain",
+        row,
+        against(row),
+        f"{percent(min(1.0, share))} of the gain is in the matrix products, which the processor "
+        f"does in this format: {', and '.join(said)}",
+        {**evidence, "tflops": mine, "baseline_tflops": theirs},
+    )
+
+
+def _bytes(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Finding]:
+    mine, theirs = row.demand, row.baseline.demand if row.baseline else None
+    if mine is None or theirs is None or not mine.moved_bytes:
+        return
+    ratio = theirs.moved_bytes / mine.moved_bytes
+    if ratio < 1.3:
+        return
+    yield finding(
+        "half-the-bytes",
+        "gain",
+        row,
+        against(row),
+        f"it moves {bytes_text(mine.moved_bytes)} in a call and its baseline "
+        f"{bytes_text(theirs.moved_bytes)}, and the "
+        f"time went with them: {percent(min(1.0, share))} of the gain is where the bytes are moved",
+        {**evidence, "moved_bytes": mine.moved_bytes, "baseline_moved_bytes": theirs.moved_bytes},
+    )
+
+
+def _rates(row: Row) -> tuple[float | None, float | None]:
+    """TFLOP/s of large products in the formats of a row and of its baseline."""
+
+    def rate(one: Row | None) -> float | None:
+        if one is None or one.demand is None or one.ceilings is None or not one.demand.flops_by_format:
+            return None
+        most = max(one.demand.flops_by_format, key=lambda f: one.demand.flops_by_format[f])  # type: ignore[union-attr]
+        return one.ceilings.matmul_tflops.get(most)
+
+    return rate(row), rate(row.baseline)
+
+
+def _products(row: Row, share: float, evidence: dict[str, object]) -> Finding:
+    """The same products, by other kernels."""
+    facts = row.record.facts
+    prepacked = facts.get("prepacking") in (True, "on", "enabled")
+    fused = facts.get("fused") if isinstance(facts.get("fused"), dict) else None
+    base = row.baseline
+    assert base is not None
+    mine = sum(row.parts.get(p, 0.0) for p in PRODUCTS)
+    theirs = sum(base.parts.get(p, 0.0) for p in PRODUCTS)
+    how = "with kernels of its own" + (", its weights laid out for them beforehand" if prepacked else "")
+    return finding(
+        "prepacked" if prepacked else "other-kernels",
+        "gain",
+        row,
+        against(row),
+        f"{percent(min(1.0, share))} of the gain is in the matrix products: "
+        f"{row.record.label['runner']} does them in {ms_text(mine)} "
+        f"and {base.record.label['runner']} in {ms_text(theirs)}, {how}",
+        {
+            **evidence,
+            "prepacking": prepacked or None,
+            "fused": fused,
+            "products_ms": mine,
+            "baseline_products_ms": theirs,
+        },
+    )
+
+
+def _fused(row: Row, share: float, evidence: dict[str, object]) -> Finding:
+    """Fewer, larger pieces of code: less to start, less to move."""
+    base = row.baseline
+    assert base is not None
+    facts = row.record.facts
+    before = base.demand.operators if base.demand else None
+    generated = row.facts("generated_kernels")
+    fused = facts.get("fused") if isinstance(facts.get("fused"), dict) else None
+    after = facts.get("operators_optimised")
+    if generated:
+        how = (
+            f"{before} operators became {generated} generated kernel{'s' * (generated != 1)} beside the "
+            "library's products"
+        )
+    elif fused:
+        how = "fused into " + ", ".join(f"{n} {name}" for name, n in list(fused.items())[:3])
+    else:
+        now = (
+            sum(after.values())
+            if isinstance(after, dict)
+            else row.anatomy.operator_calls
+            if row.anatomy
+            else None
+        )
+        how = f"{before} operators are {now:.0f} here" if now is not None else "fewer operators"
+    saved = row.gains.get(OUTSIDE, 0.0)
+    where_bytes = ""
+    if base.bound == "memory" and base.demand and base.demand.moved_bytes > 1.5 * base.demand.least_bytes:
+        where_bytes = (
+            f"; one by one they move {bytes_text(base.demand.moved_bytes)}, fused as little as "
+            f"{bytes_text(base.demand.least_bytes)}"
+        )
+    return finding(
+        "fused",
+        "gain",
+        row,
+        against(row),
+        f"{percent(min(1.0, share))} of the gain is in what can be fused: {how}{where_bytes}",
+        {
+            **evidence,
+            "baseline_operators": before,
+            "generated_kernels": generated or None,
+            "fused": fused,
+            "saved_outside_ms": saved,
+        },
+    )

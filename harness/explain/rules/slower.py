@@ -1,0 +1,81 @@
+"""Why a row is slower than its baseline, and what casts take of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.explain.said import against, bytes_text, finding, ms_text, percent
+from harness.explain.scene import MOSTLY, OUTSIDE, PART_WORDS, PRODUCTS, Row
+from harness.records.anatomy import CAST, GENERATED
+from harness.records.finding import Finding
+
+
+def slower(row: Row) -> Iterator[Finding]:
+    base = row.baseline
+    assert base is not None
+    if any(w.startswith("emulated: ") for w in row.record.warnings):
+        return  # that is the cause, and said
+    gained = row.gains
+    total = row.ms - base.ms
+    if not gained or total <= 0:
+        return
+    lost = {p: -ms for p, ms in gained.items() if ms < 0}
+    if not lost:
+        return
+    cast = casts(row, total)
+    if cast is not None:
+        yield cast
+        return
+    part = max(lost, key=lambda p: lost[p])
+    if lost[part] < MOSTLY * total:
+        return
+    mine, theirs = row.beside
+    evidence = {
+        "speedup": row.ratio,
+        "lost_ms": total,
+        "share_of_loss": min(1.0, lost[part] / total),
+        "parts_ms": mine,
+        "baseline_parts_ms": theirs,
+    }
+    if part == OUTSIDE:
+        cause = (
+            f"{ms_text(lost[part])} more of a call is outside of all operators: what "
+            f"{row.record.label['runner']} does around them"
+        )
+        key = "wrapping"
+    else:
+        words = "generated code and small operators" if part == GENERATED else PART_WORDS.get(part, part)
+        before, now = ms_text(theirs.get(part, 0.0)), ms_text(mine.get(part, 0.0))
+        cause = f"its {words} take {now}, its baseline's {before}"
+        key = "slower-parts"
+        if part in PRODUCTS:
+            cause += ": other kernels, and slower ones for these shapes"
+            key = "slower-kernels"
+    yield finding(key, "no gain", row, against(row), cause, evidence)
+
+
+def casts(row: Row, difference: float | None = None) -> Finding | None:
+    """Casts in every call that eat a gain, or make a loss."""
+    demand = row.demand
+    if demand is None or not demand.casts:
+        return None
+    ms = row.parts.get(CAST, 0.0)
+    share = ms / row.ms
+    if share < 0.15 and (difference is None or ms < MOSTLY * difference):
+        return None
+    weights = f", {demand.weight_casts} of them of weights, the same each time" if demand.weight_casts else ""
+    return finding(
+        "casts",
+        "no gain",
+        row,
+        against(row),
+        f"{demand.casts} casts in every call{weights}, take {percent(share)} of it "
+        f"({bytes_text(demand.cast_bytes)} read and written)",
+        {
+            "casts": demand.casts,
+            "weight_casts": demand.weight_casts,
+            "cast_share": share,
+            "cast_bytes": demand.cast_bytes,
+            "speedup": row.ratio,
+        },
+    )
