@@ -60,7 +60,7 @@ def explained(report: Report) -> Report:
     for record in report.records:
         row = scene.row(record.id)
         if row is None:
-            records.append(record)
+            records.append(replace(record, place=None, findings=[], explanation=None))
             continue
         records.append(
             replace(

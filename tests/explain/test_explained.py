@@ -24,7 +24,7 @@ def _proof(record, key, proved):
 
 
 def test_any_report_can_be_explained_and_shown(build):
-    @settings(max_examples=30)
+    @settings(max_examples=100)
     @given(build.anything(Report))
     def check(report):
         found = explained(report)

@@ -46,7 +46,7 @@ def slower(row: Row) -> Iterator[Finding]:
     else:
         words = "generated code and small operators" if part == GENERATED else PART_WORDS.get(part, part)
         before, now = ms_text(theirs.get(part, 0.0)), ms_text(mine.get(part, 0.0))
-        cause = f"its {words} take {now}, its baseline's {before}"
+        cause = f"for its {words} a call takes {now}, its baseline's {before}"
         key = "slower-parts"
         if part in PRODUCTS:
             cause += ": other kernels, and slower ones for these shapes"
