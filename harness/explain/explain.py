@@ -12,6 +12,7 @@ from harness.explain.rules.batches import batches, pays_off
 from harness.explain.rules.bounds import BOUNDS, bounds
 from harness.explain.rules.equal import unchanged
 from harness.explain.rules.gains import gains
+from harness.explain.rules.kernels import library_kernels
 from harness.explain.rules.memory import memory
 from harness.explain.rules.troubles import troubles
 from harness.explain.scene import Row, Scene
@@ -20,7 +21,7 @@ from harness.records.finding import Finding
 from harness.records.report import Report
 
 EXCLUSIVE: tuple[frozenset[str], ...] = (
-    frozenset(BOUNDS),
+    frozenset({*BOUNDS, "library-kernels"}),
     frozenset(
         {
             "native-format",
@@ -51,7 +52,7 @@ def explained(report: Report) -> Report:
     none.
     """
     scene = Scene(report)
-    found = consistent(list(chain.from_iterable(_of_row(row) for row in scene)))
+    found = consistent([*chain.from_iterable(_of_row(row) for row in scene), *library_kernels(scene)])
     over_several = list(batches(scene))
     found = with_proofs(with_levers(found, scene), report.proofs)
     over_several = with_proofs(with_levers(over_several, scene), report.proofs)

@@ -37,7 +37,9 @@ def explanation(row: Row, findings: Sequence[Finding]) -> Explanation:
     its baseline.
     """
     mine = [f for f in findings if f.records and f.records[0] == row.record.id and f.state != WITHDRAWN]
-    for key in _order(row):
+    small = {f.key for f in mine if f.evidence.get("least_share", 1.0) < MOSTLY}
+    order = _order(row)
+    for key in (*(k for k in order if k not in small), *(k for k in order if k in small)):
         found = next((f for f in mine if f.key == key), None)
         if found is not None:
             return Explanation(True, found.cause, found.state, found.key)
@@ -48,7 +50,7 @@ def _order(row: Row) -> tuple[str, ...]:
     if row.record.status == "incorrect":
         return (*_WRONG, *_LOSS, *_GAIN)
     if row.baseline is None or (row.same("runner") and row.same("precision")):
-        return (*_OF_A_BASELINE, *BOUNDS)
+        return (*_OF_A_BASELINE, *BOUNDS, "library-kernels")
     if row.faster:
         return (*_GAIN, *_LOSS)
     return (*_LOSS, *_GAIN, "waiting", *(() if row.slower else BOUNDS))

@@ -224,15 +224,21 @@ def first_findings(report: Report, most: int = 5) -> list[str]:
     main = {r.id: r.explanation.key for r in report.records if r.explanation and r.explanation.explained}
 
     def rank(finding: Finding) -> int:
-        record = finding.records[0]
+        record = finding.records[0] if finding.records else ""
         if finding.kind == "trouble":
-            return 0
+            return 0 if finding.evidence.get("least_share", 1.0) >= 0.5 else 2
         if finding.key == main.get(record) and finding.kind in ("gain", "no gain"):
             return 1 if record in best else 2
         return 9
 
-    chosen = [f for f in sorted(found, key=rank) if rank(f) < 9][:most]
-    return [_line(f) for f in chosen]
+    lines: dict[str, str] = {}
+    more: dict[str, int] = {}
+    for one in sorted((f for f in found if rank(f) < 9), key=rank):
+        # One line for what several rows have, unless each is the best of its group.
+        several = one.key if rank(one) != 1 else f"{one.key} {one.subject}"
+        more[several] = more.get(several, -1) + 1
+        lines.setdefault(several, _line(one))
+    return [text + (f" (and {more[k]} more rows)" if more[k] else "") for k, text in lines.items()][:most]
 
 
 def _line(finding: Finding) -> str:

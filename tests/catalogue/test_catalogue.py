@@ -30,11 +30,11 @@ def box() -> Catalogue:
     return Catalogue(load(only=()))
 
 
-def test_the_box_has_three_models_seven_precisions_three_runners_and_four_reporters(box):
+def test_the_box_has_three_models_seven_precisions_four_runners_and_four_reporters(box):
     assert box.names("model") == ["cnn", "mlp", "transformer"]
     floats = ["bf16-amp", "bf16-true", "fp16-amp", "fp16-true", "fp32"]
     assert box.names("precision") == [*floats, "int8-dynamic", "tf32"]
-    assert box.names("runner") == ["compile", "eager", "onnxruntime"]
+    assert box.names("runner") == ["compile", "cudagraph", "eager", "onnxruntime"]
     assert box.names("reporter") == ["csv", "json", "markdown", "table"]
     assert box.problems == []
 
@@ -63,7 +63,7 @@ def test_a_name_like_nothing_here_gets_no_suggestion_but_the_list(box):
     with pytest.raises(UnknownName) as caught:
         box.get("runner", "zzz")
     assert caught.value.message == "there is no runner 'zzz'"
-    assert "compile, eager, onnxruntime" in caught.value.hint
+    assert "compile, cudagraph, eager, onnxruntime" in caught.value.hint
 
 
 def test_an_unknown_name_with_parameters_is_quoted_without_them(box):

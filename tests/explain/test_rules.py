@@ -267,3 +267,31 @@ def test_on_a_device_the_host_takes_what_the_device_is_idle_for(lab, parts, buil
     found = next(f for f in record.findings if f.key == "host-bound")
     assert "5.00x at most" in found.cause
     assert found.intervention.new == {"runner": "cudagraph"}
+
+
+def test_products_that_another_runner_does_sooner_are_the_library_s(lab, parts):
+    lab.case(parts({"matmul": 4.8, "elementwise": 0.2}, kernels=[KernelUse("MKL", "SGEMM", 4, 1.2)]), 5.0)
+    gemm = [OperatorShare("Gemm", "matmul", 4, 2.0)]
+    other = lab.case(parts({"matmul": 2.0}, operators=gemm), 2.0, runner="onnxruntime")
+    record = lab.record()
+    assert record.explanation.key == "library-kernels"
+    assert "MKL's SGEMM" in record.explanation.text
+    assert record.findings[0].records == [record.id, other.id]
+
+
+def test_another_format_says_nothing_of_the_library(lab, parts, asks):
+    lab.case(parts({"matmul": 4.8}), 4.8)
+    lab.case(parts({"matmul": 2.0}, kernels=KERNEL, demand=asks(**HALF)), 2.0, precision="bf16-true")
+    assert not lab.record().explanation.explained
+
+
+def test_a_trouble_that_takes_little_is_not_the_cause_of_a_row(lab, parts, asks):
+    taken = parts(
+        {"matmul": 10.0},
+        page_faults=10_000.0,
+        demand=asks(flops=1_800_000_000, flops_by_format={"float32": 1_800_000_000}),
+    )
+    lab.case(taken, 10.0)
+    record = lab.record()
+    assert {"page-faults", "arithmetic-bound"} <= {f.key for f in record.findings}
+    assert record.explanation.key == "arithmetic-bound"

@@ -177,10 +177,12 @@ def faults(keep):
     with torch.inference_mode():
         for _ in range(3):
             (x + 1).sum()
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        for _ in range(5):
+        each = []
+        for _ in range(10):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             (x + 1).sum()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+            each.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    return min(each)  # a system may take pages back from a process that it keeps waiting
 
 for name, work in {
     "flushed": lambda: flushed(False),
@@ -218,7 +220,7 @@ def test_threads_that_had_started_before_are_told(children):
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="a C library without mallopt")
 def test_an_allocator_that_keeps_its_memory_makes_no_page_faults(children):
-    assert children["faults"] > 5 * 5, "by default each call touches new pages"
+    assert children["faults"] > 5, "by default each call touches new pages"
     assert children["kept"] < children["faults"] / 10
 
 

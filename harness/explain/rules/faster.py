@@ -59,7 +59,7 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
     if names:
         evidence = {**evidence, "kernels": [k.name for k in kernels][:4]}
     said = [f"they ran as {' and '.join(names)}"] if names else []
-    if mine and theirs:
+    if mine and theirs and mine > 1.1 * theirs:
         said.append(f"large ones reach {mine / theirs:.1f} times the rate of the baseline's format here")
     if not names and not (mine and theirs and mine > theirs):
         return

@@ -175,7 +175,7 @@ def _denormals(row: Row) -> Iterator[Finding]:
 
 def _faults(row: Row) -> Iterator[Finding]:
     anatomy = row.anatomy
-    if anatomy is None or not anatomy.page_faults:
+    if anatomy is None or not anatomy.page_faults or not row.ms > 0:
         return
     measured = row.ceilings.fault_us if row.ceilings else None
     # Measured beside a neighbour it may be anything.
