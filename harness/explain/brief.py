@@ -109,7 +109,10 @@ def _rest(scene: Scene, best: Row, report: Report) -> str:
     others = [
         r
         for r in scene
-        if group_key(r.record) == group and r is not best and r.baseline is not None and not r.faster
+        if group_key(r.record) == group
+        and r is not best
+        and r.baseline is not None
+        and not (r.faster or r.unsure)
     ]
     reasons: dict[str, list[str]] = {}
     for row in others[:3]:

@@ -70,13 +70,10 @@ def _hottest(row: Row) -> str | None:
         for share, words in ((place.arithmetic, "the arithmetic rate"), (place.memory, "the bandwidth"))
         if share is not None and share >= 0.01
     ]
-    return (
-        f"{percent(row.share(top))} of a call is in its {PART_WORDS[top]}, at {' and '.join(reach)} "
-        "of large ones: "
-        "too small to fill the machine"
-        if reach
-        else None
-    )
+    if not reach:
+        return None
+    where = " and ".join(reach)
+    return f"{percent(row.share(top))} of a call is in its {PART_WORDS[top]}, at {where} of large ones"
 
 
 def _ruled_out(row: Row, findings: Sequence[Finding]) -> list[str]:
