@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from harness.compare import rule
 
 
+@pytest.mark.slow
 def test_a_calibration_is_kept_and_told_and_used_unless_it_was_too_noisy(
     harness_command, tmp_path, monkeypatch
 ):
