@@ -1,10 +1,13 @@
 """Cases taken apart beside a run: from the command line to the report."""
 
+import pytest
+
 SMALL = "mlp:in_dim=16,hidden_dim=32,out_dim=16,n_layers=2"
 QUICK = ("-m", SMALL, "-b", 4, "--passes", 1, "--no-memory", "--until", "none")
 FLOPS = 2 * 4 * 2 * 16 * 32
 
 
+@pytest.mark.slow
 def test_every_case_of_a_run_is_taken_apart_whoever_runs_it(harness_command):
     done = harness_command("run", "--anatomy", *QUICK, "-r", "eager,compile,onnxruntime", "-p", "fp32")
     assert done.code == 0, done.err
@@ -28,6 +31,7 @@ def test_every_case_of_a_run_is_taken_apart_whoever_runs_it(harness_command):
     assert {"Gemm", "FusedGemm"} & {o["name"] for o in onnx["operators"]}
 
 
+@pytest.mark.slow
 def test_without_anatomies_a_run_asks_nothing_of_the_machine(harness_command):
     done = harness_command("run", "--no-anatomy", *QUICK, "-r", "eager", "-p", "fp32")
     assert [r["anatomy"] for r in done.report["records"]] == [None]
