@@ -171,8 +171,9 @@ PLANTS: tuple[Plant, ...] = (
             "prepacked",
             "weights-cast",
             "pays-off",
+            "arithmetic-bound",
         ),
-        why="int8 is faster, and has a quarter of the bytes",
+        why="int8 is faster, and has a quarter of the bytes; in float32 the products bind",
         twins=("outlier:planted=false",),
     ),
     Plant(
@@ -192,8 +193,8 @@ PLANTS: tuple[Plant, ...] = (
         "emulated",
         "float16 on a processor that has no arithmetic for it",
         (Row("emulated", "well:width=256", precision="fp16-amp", batch=16),),
-        also=("weights-kept", "casts"),
-        why="autocast casts weights in every call whatever the format",
+        also=("weights-kept", "casts", "arithmetic-bound"),
+        why="autocast casts weights in every call whatever the format; in float32 the products bind",
         unless="avx512_fp16",
     ),
     Plant(

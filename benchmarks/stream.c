@@ -1,9 +1,9 @@
 // The bandwidth of a working set without torch: piece after piece of two halves, on every OpenMP thread.
 // Prints the seconds of each call, first of adding one half onto the other, then of their inner product.
+// Its pages are those that every program gets, as torch's are: huge ones only where the system gives them unasked.
 // Arguments: elements of a half, elements of a piece, milliseconds for each of the two.
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
 static double now(void) {
@@ -18,7 +18,6 @@ int main(int count, char **arguments) {
     double most = 1e-3 * atof(arguments[3]);
     float *a;
     if (posix_memalign((void **)&a, 1 << 21, (2 * half + 272) * sizeof(float))) return 1;
-    madvise(a, 2 * half * sizeof(float), MADV_HUGEPAGE);  // the memory is asked about, not its page tables
     float *b = a + half + 272;  // so that the halves do not lie the same way in their pages
     for (size_t i = 0; i < 2 * half + 272; i++) a[i] = 1.0f;
     volatile float sink = 0;

@@ -20,6 +20,7 @@ from harness.claims.metrics import LIMITS, SPEEDUP, TRENDS, Interval, Metric, me
 from harness.claims.noise import busy, doubted, kept_all_the_more, of_time
 from harness.claims.points import Here, record_at
 from harness.claims.reasons import why
+from harness.claims.relative import against
 from harness.records.anatomy import OperatorShare
 from harness.records.claims import CONFIRMED, NOT_TESTABLE, REFUTED, Answer, Judged
 from harness.records.events import OK
@@ -83,6 +84,8 @@ def _judged(claim: Claim, reports: Sequence[Report], here: Here, despite_noise: 
         steps.append(Step(record, record_at(other, report, here) if other else None))
     found = _answers(claim, steps, report, None if despite_noise else busy(report))
     records = [r for p in claim.points() if (r := record_at(p, report, here)) is not None]
+    ends = steps if claim.axis is None else (steps[0], steps[-1])
+    told = [against(s.case, s.other, report, lambda v, r: _interval(v, r, report)) for s in ends]
     word = _together([a.word for a in found])
     return Judged(
         claim.name,
@@ -92,9 +95,7 @@ def _judged(claim: Claim, reports: Sequence[Report], here: Here, despite_noise: 
         cases,
         report.run.id,
         [r.id for r in records],
-        why(
-            claim, records, [s.case for s in (steps if claim.axis is None else (steps[0], steps[-1]))], report
-        ),
+        why(claim, records, told, report),
     )
 
 

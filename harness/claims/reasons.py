@@ -28,14 +28,14 @@ def why(claim: Claim, records: Sequence[Record], ends: Sequence[Record], report:
 
     Args:
         records: of all its cases.
-        ends: of the case itself, and, along an axis, at its first and last value.
+        ends: those that say why: of the case itself, and, along an axis, at its first and last value.
     """
     own = [f for r in records for f in r.findings if f.state != WITHDRAWN]
     texts = [_text(f) for f in own if f.key in _about(claim)]
     if claim.grows or claim.falls:
         texts += _of_trend(claim, records, ends, report)
     elif _of_speed(claim):
-        texts += reasons(ends)
+        texts += _at_each(claim, ends)
     elif claim.hottest:
         texts += reasons([r for r in ends if r.explanation and r.explanation.key in _OF_OPERATORS])
     return list(dict.fromkeys(texts))[:_MOST]
@@ -60,7 +60,20 @@ def _of_trend(claim: Claim, records: Sequence[Record], ends: Sequence[Record], r
         for f in report.findings
         if f.state != WITHDRAWN and len(ids & set(f.records)) > 1 and (f.key in _OF_GAINS) == gain
     ]
-    return over or reasons(ends)
+    return over or _at_each(claim, ends)
+
+
+def _at_each(claim: Claim, ends: Sequence[Record]) -> list[str]:
+    """The reasons of the ends, each told where it holds if they differ."""
+    if claim.axis is None or len(set(reasons(ends))) < 2:
+        return reasons(ends)
+    values = (claim.values[0], claim.values[-1])
+    axis = claim.axis.replace("_size", "").replace("_", " ")
+    return [
+        f"at {axis} {value}: {text}"
+        for value, end in zip(values, ends, strict=True)
+        for text in reasons([end])
+    ]
 
 
 def reasons(records: Sequence[Record]) -> list[str]:

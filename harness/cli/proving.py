@@ -165,6 +165,7 @@ class _laboratory:  # noqa: N801  a context manager, used like a function
             locks=self._locks.__enter__(),
             command=shlex.join(["harness", *sys.argv[1:]]),
             tell=message,
+            tolerance=self._report.run.settings.tolerance,
         )
 
     def __exit__(self, *raised: Any) -> None:

@@ -23,6 +23,9 @@ MOST = 1.25
 """A row that is quicker by more than this than a ceiling allows is not held against it."""
 OTHERS = "others"
 """What an anatomy calls the operators that it sums up."""
+_NOTHING, _SHORT = 0.1, 4.0
+"""Operators that compute for less than this share of their time, and take up to so many times what starting
+one costs at least, are nothing but starts."""
 _GIB, _MIB = 1 << 30, 1 << 20
 _MOSTLY_READ = 0.7
 """From this share of weights in all bytes on, the traffic is reading."""
@@ -35,21 +38,22 @@ def place(record: Record, ceilings: Ceilings | None) -> Place | None:
     if anatomy is None or latency is None or ceilings is None or latency.median <= 0:
         return None
     ms = latency.median
-    host = host_ms(anatomy, ceilings) / ms
+    demand = anatomy.demand
+    memory, memory_words = memory_ms(demand, anatomy, ceilings)
+    arithmetic, arithmetic_words = arithmetic_ms(demand, ceilings)
+    each_us = start_us(anatomy, ceilings)
+    host = host_ms(anatomy, ceilings, each_us) / ms
     if record.device_ms is not None and record.case.device != "cpu":
         # What the device is idle for, the host is waited for, however it spends the time.
         host = 1 - min(1.0, record.device_ms.median / ms)
     waiting = waiting_share(anatomy, record.case.device)
-    demand = anatomy.demand
-    memory, memory_words = memory_ms(demand, anatomy, ceilings)
-    arithmetic, arithmetic_words = arithmetic_ms(demand, ceilings)
     if arithmetic is not None and arithmetic > MOST * ms:
         # Quicker than the ceiling allows: it does not compute what was counted, or not in that format.
         arithmetic = None
     if memory is not None and memory > MOST * ms:
         memory = None
     shares: dict[str, tuple[float, str]] = {
-        HOST: (host, f"{ceilings.launch_us:.1f} us an operator"),
+        HOST: (host, f"{each_us:.1f} us an operator"),
         WAITING: (waiting or 0.0, ""),
     }
     if memory is not None:
@@ -74,13 +78,31 @@ def place(record: Record, ceilings: Ceilings | None) -> Place | None:
     )
 
 
-def host_ms(anatomy: Anatomy, ceilings: Ceilings) -> float:
+def start_us(anatomy: Anatomy, ceilings: Ceilings) -> float:
+    """What starting one operator costs, in microseconds.
+
+    That is the ceiling's, which is of the simplest operator there is; or, where memory and arithmetic
+    account for next to nothing of the operators' time and each is short, all of it: numbers to wrap, shapes
+    to match and types to promote are the host's work, too.
+    """
+    count, demand, least = started(anatomy), anatomy.demand, ceilings.launch_us
+    if not count or demand is None or ceilings.device != "cpu":
+        return least
+    memory, arithmetic = memory_ms(demand, anatomy, ceilings)[0], arithmetic_ms(demand, ceilings)[0]
+    if memory is None or (arithmetic is None and demand.flops != 0):
+        return least
+    whole, computing = sum(anatomy.categories.values()), memory + (arithmetic or 0.0)
+    each = (whole - computing) / count * 1e3
+    return each if computing <= _NOTHING * whole and least < each <= _SHORT * least else least
+
+
+def host_ms(anatomy: Anatomy, ceilings: Ceilings, each_us: float) -> float:
     """What the host spends beside computing: on every operator, and outside of all of them.
 
     Of the time outside operators only what the calling thread was on the processor counts: what it
     waited is told apart.
     """
-    per_operator = started(anatomy) * ceilings.launch_us / 1e3
+    per_operator = started(anatomy) * each_us / 1e3
     outside = max(0.0, anatomy.outside_ms)
     if anatomy.caller_cpu_ms is not None and ceilings.device == "cpu":
         outside = max(0.0, min(outside, anatomy.caller_cpu_ms - sum(anatomy.categories.values())))
@@ -121,7 +143,7 @@ def memory_ms(demand: Demand | None, anatomy: Anatomy, ceilings: Ceilings) -> tu
     Code that runs the model's operators one by one moves what each reads and writes; fused code, and a
     runtime of its own, may move as little as weights, inputs and outputs.
     """
-    if demand is None:
+    if demand is None or demand.stand_in:
         return None, ""
     one_by_one = anatomy.operator_calls >= demand.operators and not anatomy.categories.get("generated")
     moved = demand.moved_bytes if one_by_one else demand.least_bytes
@@ -156,7 +178,7 @@ def rate_at(measured: Sequence[Bandwidth], working_set_mib: float) -> float | No
 
 def arithmetic_ms(demand: Demand | None, ceilings: Ceilings) -> tuple[float | None, str]:
     """The least time for the floating-point operations of one call, and the ceiling in words."""
-    if demand is None or not demand.flops:
+    if demand is None or demand.stand_in or not demand.flops:
         return None, ""
     by_format = demand.flops_by_format or {"float32": demand.flops}
     total, words = 0.0, []

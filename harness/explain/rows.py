@@ -37,13 +37,20 @@ def explanation(row: Row, findings: Sequence[Finding]) -> Explanation:
     its baseline.
     """
     mine = [f for f in findings if f.records and f.records[0] == row.record.id and f.state != WITHDRAWN]
-    small = {f.key for f in mine if f.evidence.get("least_share", 1.0) < MOSTLY}
+    small = {f.key for f in mine if _partly(f)}
     order = _order(row)
     for key in (*(k for k in order if k not in small), *(k for k in order if k in small)):
         found = next((f for f in mine if f.key == key), None)
         if found is not None:
             return Explanation(True, found.cause, found.state, found.key)
     return Explanation(False, NOT_EXPLAINED, SHOWN, "", _ruled_out(row, findings))
+
+
+def _partly(found: Finding) -> bool:
+    """Whether it accounts for a part of a call only, or for how much nobody has measured yet."""
+    if found.key == "denormals":
+        return found.state != PROVED
+    return bool(found.evidence.get("least_share", 1.0) < MOSTLY)
 
 
 def _order(row: Row) -> tuple[str, ...]:
@@ -53,6 +60,9 @@ def _order(row: Row) -> tuple[str, ...]:
         return (*_OF_A_BASELINE, *BOUNDS, "library-kernels")
     if row.faster:
         return (*_GAIN, *_LOSS)
+    if row.unsure:
+        # What takes a part of its time does not say how it compares.
+        return (*(k for k in _LOSS if k != "casts"), *_GAIN, "waiting", *BOUNDS)
     return (*_LOSS, *_GAIN, "waiting", *(() if row.slower else BOUNDS))
 
 

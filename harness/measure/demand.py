@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.measure.categories import category
@@ -164,6 +165,8 @@ def watch(work: CaseWork, weights_bytes: int | None) -> tuple[Demand, Counter[st
             seen.flops, seen.counted = again.flops, True
     sizes = {_storage(t): t.untyped_storage().nbytes() for t in weights}
     found = seen.demand(weights_bytes or sum(sizes.values()), inputs, output)
+    if own_way:
+        found = replace(found, stand_in=True)
     return found, seen.cast_shapes
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.components import Model
 from harness.jobs import CaseJob, Channel, ReferenceResult
@@ -38,20 +38,19 @@ def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
     import torch
 
     channel.send("stage", "reference")
-    sets = [work.raw_inputs(k) for k in range(calls_needed(work.case.batch_size))]
-    digests = [seeds.digest(tensor_leaves((s.args, s.kwargs))) for s in sets]
+    count = calls_needed(work.case.batch_size)
     module = work.raw_module()
     weights = seeds.digest([*module.parameters(), *module.buffers()])
     warnings: list[str] = []
     precision = "float64"
     try:
-        outputs = _outputs(work, module.double(), sets, torch.float64)
+        outputs, digests = _outputs(work, module.double(), count, torch.float64)
     except Exception as error:
         from harness.catalogue.loading import describe
 
         precision = "float32"
         warnings.append(f"the reference is float32, since float64 failed: {describe(error)}")
-        outputs = _outputs(work, work.raw_module(), sets, torch.float32)
+        outputs, digests = _outputs(work, work.raw_module(), count, torch.float32)
     if outputs is None:
         precision, outputs = "none", []
         warnings.append("the model has no reference: nothing was verified")
@@ -61,20 +60,29 @@ def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
 
 
 def _outputs(
-    work: CaseWork, module: torch.nn.Module, sets: list[Any], dtype: torch.dtype
-) -> list[list[torch.Tensor]] | None:
+    work: CaseWork, module: torch.nn.Module, count: int, dtype: torch.dtype
+) -> tuple[list[list[torch.Tensor]] | None, list[str]]:
+    """The outputs of so many calls, or None if the model says that it has none, and digests of their inputs,
+    of which only one set is held at a time.
+    """
     import torch
 
-    outputs = []
-    for inputs in sets:
+    outputs: list[list[torch.Tensor]] | None = []
+    digests = []
+    for number in range(count):
+        inputs = work.raw_inputs(number)
+        digests.append(seeds.digest(tensor_leaves((inputs.args, inputs.kwargs))))
+        if outputs is None:
+            continue
         with torch.inference_mode():
             work.model.reset(module)
             cast = inputs.map(lambda t: t.to(dtype) if t.is_floating_point() else t)
             raw = work.model.reference(work.params, module, cast)
             if raw is None and type(work.model).reference is not Model.reference:
-                return None  # the model says so; one whose forward returns nothing has an empty output
+                outputs = None  # the model says so; one whose forward returns nothing has an empty output
+                continue
             outputs.append([leaf.detach().cpu().clone() for leaf in tensor_leaves(raw)])
-    return outputs
+    return outputs, digests
 
 
 def read(path: str) -> Reference | None:
@@ -83,6 +91,7 @@ def read(path: str) -> Reference | None:
 
     if not Path(path).is_file():
         return None
-    # weights_only: the file holds tensors and plain values, and nothing in it is ever executed.
-    stored = torch.load(path, weights_only=True)
+    # weights_only: the file holds tensors and plain values, and nothing in it is ever executed. Mapped, since
+    # a reference may be larger than all else, and is read once.
+    stored = torch.load(path, weights_only=True, mmap=True)
     return Reference(stored["precision"], stored["outputs"], stored["inputs"], stored["weights"])

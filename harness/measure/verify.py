@@ -16,9 +16,9 @@ Integers and booleans must be equal, shapes equal, and nothing NaN or Inf that t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.measure.deviation import Deviation, deviation
 from harness.records.events import Verification
 
 if TYPE_CHECKING:
@@ -35,26 +35,6 @@ Leaves = list["torch.Tensor"]
 def calls_needed(batch_size: int) -> int:
     """How many calls on different inputs: at least 3, and at least 16 samples between them."""
     return max(LEAST_CALLS, math.ceil(LEAST_SAMPLES / max(1, batch_size)))
-
-
-@dataclass(frozen=True)
-class _Leaf:
-    """One output over several calls: shape (samples, ...) in float64, for y and for r."""
-
-    error: float
-    max_error: float
-    max_abs_error: float
-    cosine: float
-    top1: float | None
-    nonfinite: int
-    spread: float
-    """rms(r - m) / rms(r)."""
-    compared: int
-    """Values that the reference itself has: neither NaN nor Inf."""
-    unknown: int
-    """Values that it has not."""
-    constant: bool
-    """The reference is the same for every input."""
 
 
 def verify(
@@ -93,7 +73,7 @@ def verify(
                 return failed(f"output {position} has shape {list(y.shape)}, the reference {list(r.shape)}")
     if not outputs or not references[0]:
         return failed("the model returns no tensor")
-    leaves: list[_Leaf] = []
+    leaves: list[Deviation] = []
     warnings: list[str] = []
     for position in range(len(references[0])):
         ys = [call[position] for call in outputs]
@@ -104,7 +84,7 @@ def verify(
                 total = sum(r.numel() for r in rs)
                 return failed(f"output {position}: {wrong} of {total} integers differ")
             continue
-        leaf = _compare(ys, rs, batch_size)
+        leaf = deviation(ys, rs, batch_size)
         leaves.append(leaf)
         if leaf.unknown:
             warnings.append(f"output {position}: the reference itself has {leaf.unknown} NaN or Inf")
@@ -122,7 +102,7 @@ def verify(
     return _combine(leaves, tolerance, calls, precision), warnings
 
 
-def _combine(leaves: list[_Leaf], tolerance: float, calls: int, precision: str) -> Verification:
+def _combine(leaves: list[Deviation], tolerance: float, calls: int, precision: str) -> Verification:
     if not leaves:
         return Verification(True, 0.0, tolerance, 0.0, 0.0, 1.0, None, 0, calls, precision)
     error = _worst([leaf.error for leaf in leaves])
@@ -154,54 +134,3 @@ def _worst(values: list[float]) -> float:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _stack(parts: Leaves, batch_size: int) -> torch.Tensor:
-    """(samples, ...) in float64: rows of all calls, or one row a call where none is per sample."""
-    import torch
-
-    wide = [torch.view_as_real(p) if p.is_complex() else p for p in parts]
-    wide = [(p.to_dense() if p.is_sparse else p).detach().to("cpu", torch.float64) for p in wide]
-    alike = len({p.shape[1:] for p in wide}) == 1
-    if alike and all(p.dim() > 0 and p.shape[0] == batch_size for p in wide):
-        return torch.cat(wide)
-    if len({p.shape for p in wide}) == 1:
-        return torch.stack(wide)
-    return torch.cat([p.reshape(-1) for p in wide])
-
-
-def _compare(ys: Leaves, rs: Leaves, batch_size: int) -> _Leaf:
-    import torch
-
-    y, r = _stack(ys, batch_size), _stack(rs, batch_size)
-    known = torch.isfinite(r)
-    nonfinite = int((~torch.isfinite(y) & known).sum())
-    # What the reference itself cannot say is no fault of the output.
-    y, r = torch.where(known, y, 0.0), torch.where(known, r, 0.0)
-    size = float(r.square().mean().sqrt()) if r.numel() else 0.0
-    spread = float((r - r.mean(dim=0, keepdim=True)).square().mean().sqrt()) if r.numel() else 0.0
-    # Rounding alone gives a constant a spread of 1e-16: that is none.
-    varies = spread > 1e-9 * size
-    scale = spread if varies else (size or 1.0)
-    difference = y - r
-    worst = float(difference.abs().max()) if r.numel() else 0.0
-    norm = float(y.norm() * r.norm())
-    return _Leaf(
-        error=float(difference.square().mean().sqrt()) / scale if r.numel() else 0.0,
-        max_error=worst / scale,
-        max_abs_error=worst,
-        cosine=float((y * r).sum()) / norm if norm else float(worst == 0.0),
-        top1=_top1(y, r),
-        nonfinite=nonfinite,
-        # A constant output (a position table, say) is right if it is equal; nothing to warn of.
-        spread=spread / size if varies else 1.0,
-        compared=int(known.sum()),
-        unknown=int((~known).sum()),
-        constant=not varies,
-    )
-
-
-def _top1(y: torch.Tensor, r: torch.Tensor) -> float | None:
-    if r.dim() < 2 or r.shape[-1] < 2 or not r.numel():
-        return None
-    return float((y.argmax(-1) == r.argmax(-1)).double().mean())

@@ -45,6 +45,12 @@ class Laboratory:
     locks: Locks
     command: str
     tell: Callable[[str], None]
+    tolerance: float | None = None
+    """Of the run, where it was set by hand: what was right there is right here."""
+
+    def request(self, wanted: Matrix) -> OneRequest:
+        """One case of the run's sort."""
+        return OneRequest(wanted, self.plugins, self.seed, tolerance=self.tolerance)
 
 
 def distinct(findings: Sequence[Finding]) -> list[list[Finding]]:
@@ -136,7 +142,7 @@ def lockstep(lab: Laboratory, arms: list[ArmRequest]) -> StoredComparison:
     """A live comparison of these sides, kept like any other."""
     request = CompareRequest(
         arms=arms,
-        one=OneRequest(Matrix(), lab.plugins, lab.seed),
+        one=lab.request(Matrix()),
         mode=lab.mode,
         level=LEVEL,
         margin=MARGIN,
@@ -192,7 +198,7 @@ def _looked_at(lab: Laboratory, made: Intervention, blank: Proof) -> Proof:
 
 
 def _with(lab: Laboratory, axes: dict[str, str], look: Callable[[OneCase], T]) -> T:
-    with one_case(OneRequest(matrix(axes), lab.plugins, lab.seed), lab.tell) as case:
+    with one_case(lab.request(matrix(axes)), lab.tell) as case:
         case.make_reference()
         case.build()
         return look(case)

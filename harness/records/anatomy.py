@@ -84,6 +84,9 @@ class Demand:
     """Number format of the outputs -> floating-point operators that make one."""
     flops_by_format: dict[str, int] = field(default_factory=dict)
     """Number format of the outputs -> floating-point operations."""
+    stand_in: bool = False
+    """Counted of the model in float32, since the runner has a way of its own to the precision: neither bytes
+    nor formats are those of the case."""
 
 
 @dataclass(frozen=True)

@@ -49,3 +49,24 @@ def explained(build):
 def test_a_claim_is_explained_by_causes_of_what_it_is_about(explained, body, expected):
     found = parse("mine", f'[[claim]]\nname = "a"\n{body}').claims
     assert judge(found, [explained], Here("cpu", 2))[0].why == expected
+
+
+def test_a_ratio_of_two_cases_is_explained_by_what_parts_them_and_not_by_their_tables_baseline(build):
+    """Of compile in bf16 against eager in bf16: what compile does; that bf16 is quick is true of both."""
+    base = build.planned("itself")
+    cast = build.planned(base, precision="bf16-true", tolerance=2e-2)
+    both = build.planned(base, precision="bf16-true", runner="compile", tolerance=2e-2)
+    times = ((base, 4.0), (cast, 2.0), (both, 2.2))
+    broken = {"graphs": 3, "graph_breaks": 2, "graph_break_reasons": ["a branch"]}
+    samples = [build.sample(c, n, ms, facts=broken if c is both else {}) for c, ms in times for n in range(3)]
+    report = build.report([base, cast, both], samples)
+    gained = Explanation(True, "bf16 arithmetic", key="native-format")
+    rows = [dataclasses.replace(r, explanation=gained) if not r.is_baseline else r for r in report.records]
+    report = dataclasses.replace(report, records=rows)
+    claim = (
+        'case = { precision = "bf16-true", runner = "compile", batch_size = 64 }\n'
+        'compared_with = { runner = "eager" }\nspeedup = { at_least = 1.15 }'
+    )
+    found = parse("mine", f'[[claim]]\nname = "a"\n{claim}').claims
+    why = judge(found, [report], Here("cpu", 2))[0].why
+    assert why != ["bf16 arithmetic"]

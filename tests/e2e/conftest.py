@@ -36,10 +36,12 @@ def _axis(record, axis):
 
 
 def _quick(texts):
-    """A run takes its cases apart only where a test is about that."""
-    if "run" in texts[:1] and not {"--anatomy", "--help", "--no-anatomy"} & set(texts):
-        return [*texts, "--no-anatomy"]
-    return texts
+    """A run measures memory and takes its cases apart, each in one more process, only where a test is about it."""
+    if texts[:1] != ["run"] or "--help" in texts:
+        return texts
+    apart = [] if {"--anatomy", "--no-anatomy"} & set(texts) else ["--no-anatomy"]
+    memory = [] if {"--memory", "--no-memory"} & set(texts) else ["--no-memory"]
+    return [*texts, *apart, *memory]
 
 
 @pytest.fixture(scope="session", autouse=True)

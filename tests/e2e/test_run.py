@@ -57,6 +57,7 @@ def test_every_model_under_every_runner_and_precision_has_a_row_that_says_its_st
         "1,16",
         "--passes",
         1,
+        "--memory",
     )
     assert done.code == 0, done.err
     records = done.report["records"]
@@ -75,7 +76,8 @@ def test_every_model_under_every_runner_and_precision_has_a_row_that_says_its_st
 
 
 def test_a_reduced_precision_that_casts_the_weights_halves_them_and_autocast_does_not(harness_command):
-    done = harness_command("run", "-m", "mlp", "-p", "bf16-amp,bf16-true", "-b", 8, "--passes", 1)
+    precisions = ("-p", "bf16-amp,bf16-true")
+    done = harness_command("run", "-m", "mlp", *precisions, "-b", 8, "--passes", 1, "--memory")
     weights = {
         p: done.record(precision=p)["memory_mib"]["weights"] for p in ("fp32", "bf16-amp", "bf16-true")
     }
@@ -94,7 +96,7 @@ def test_a_model_may_have_any_inputs_and_outputs_under_every_runner(harness_comm
         "-r",
         "eager,compile,onnxruntime",
         "-b",
-        "1,3",
+        "3",
         "--passes",
         1,
     )

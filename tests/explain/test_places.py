@@ -34,6 +34,28 @@ def test_many_operators_on_nothing_are_bound_by_the_host(lab, parts, asks):
     assert lab.record().place.bound == "host"
 
 
+def test_short_operators_that_compute_next_to_nothing_cost_their_start_whatever_the_simplest_one_costs(
+    lab, parts, asks
+):
+    little = asks(operators=100, flops=0, flops_by_format={}, moved_bytes=80_000, least_bytes=1000)
+    lab.case(parts({"elementwise": 0.3}, operator_calls=100.0, demand=little), 0.32)
+    place = lab.record().place
+    assert place.bound == "host"
+    assert place.ceiling == "3.0 us an operator"
+    said = next(f for f in lab.record().findings if f.key == "host-bound")
+    assert "100 operators at about 3.0 us each" in said.cause
+
+
+@pytest.mark.parametrize("change", [{"flops": None}, {"flops": 50_000_000}, {"moved_bytes": 1 << 30}])
+def test_operators_that_compute_or_whose_operations_are_unknown_are_not_called_starts(
+    change, lab, parts, asks
+):
+    wanted = {"operators": 100, "flops": 0, "moved_bytes": 80_000, "least_bytes": 1000, **change}
+    wanted["flops_by_format"] = {"float32": wanted["flops"]} if wanted["flops"] else {}
+    lab.case(parts({"elementwise": 0.3}, operator_calls=100.0, demand=asks(**wanted)), 0.32)
+    assert lab.record().place.bound != "host"
+
+
 def test_a_call_in_which_nothing_computes_waits(lab, parts):
     lab.case(parts({"elementwise": 0.1}, outside=4.9, cpu_ms=0.1, caller_cpu_ms=0.1, waits=1.0), 5.0)
     place = lab.record().place

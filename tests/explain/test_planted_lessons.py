@@ -35,3 +35,29 @@ def test_what_a_compiled_graph_takes_is_generated_code_and_what_is_around_it_is_
         dispatch=[SimpleNamespace(name=n, self_us=us) for n, us in marks], wall_us=[100.0, 100.0]
     )
     assert _generated_share(recording, outside_ms=0.04) == 0.75
+
+
+def test_int8_is_not_held_against_what_was_counted_of_the_model_in_float32(lab, parts, asks):
+    size = 256 << 20
+    asked = asks(moved_bytes=size, least_bytes=size, weights_bytes=size, stand_in=True)
+    lab.case(parts({"matmul": 10.0}, demand=asked), 10.0)
+    place = lab.record().place
+    assert (place.memory, place.arithmetic, place.bound) == (None, None, "none")
+
+
+def test_what_casts_take_is_told_even_where_noise_hides_the_speed_up(lab, parts, asks):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    cast = asks(casts=9, weight_casts=8, cast_bytes=60 << 20)
+    one = lab.case(parts({"matmul": 2.0, "cast": 2.0}, demand=cast), 4.0, spread=0.5, precision="bf16-amp")
+    record = lab.record(one)
+    assert {"too-noisy", "casts"} <= {f.key for f in record.findings}
+    assert record.explanation.key != "casts", "a part of its time does not say how it compares"
+
+
+def test_subnormal_weights_explain_a_row_that_a_ceiling_explains_only_once_that_is_proved(lab, parts, asks):
+    wanted = asks(flops=1_800_000_000, flops_by_format={"float32": 1_800_000_000})
+    told = {"warnings": ["3 % of 1000 weights are subnormal: they may be slow"]}
+    lab.case(parts({"matmul": 10.0}, demand=wanted), 10.0, sample=told)
+    record = lab.record()
+    assert "denormals" in {f.key for f in record.findings}
+    assert record.explanation.key == "arithmetic-bound"

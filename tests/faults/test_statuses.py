@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "faulty.py"
+QUICK = ("--no-memory", "--no-anatomy")
 
 EXPECTED = {
     "none": ("ok", r"^$"),
@@ -131,7 +132,7 @@ def test_nothing_is_left_behind(swept):
 
 def test_what_torch_compile_passes_through_is_never_called_compiled(tmp_path):
     done = harness(
-        *("run", "--plugin", PLUGIN, "-m", "script", "-r", "compile", "-b", 4, "--passes", 1),
+        *("run", "--plugin", PLUGIN, "-m", "script", "-r", "compile", "-b", 4, "--passes", 1, *QUICK),
         cwd=tmp_path,
     )
     records = {r["case"]["runner"]: r for r in only_report(tmp_path / "results")["records"]}
@@ -143,7 +144,18 @@ def test_what_torch_compile_passes_through_is_never_called_compiled(tmp_path):
 
 def _start(tmp_path, *arguments, **variables):
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", "run", "--plugin", str(PLUGIN), "-b", "1,2,3,4,5,6", *arguments],
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            "run",
+            "--plugin",
+            str(PLUGIN),
+            "-b",
+            "1,2,3,4,5,6",
+            *QUICK,
+            *arguments,
+        ],
         cwd=tmp_path,
         env={**os.environ, **variables},
         stdout=subprocess.PIPE,

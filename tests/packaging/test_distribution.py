@@ -119,6 +119,7 @@ def test_the_installed_wheel_runs_from_outside_the_repository(wheel, tmp_path):
         "2",
         "--passes",
         "1",
+        "--no-anatomy",
         cwd=tmp_path,
         XDG_CACHE_HOME=str(tmp_path),
     )

@@ -38,7 +38,8 @@ def loaded_after(tmp_path, *arguments):
 def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     plugin = Path(__file__).parent.parent / "plugins" / "tiny.py"
-    said = loaded_after(folder, "run", "--plugin", plugin, "-m", "tiny", "-b", 2, "--passes", 1)
+    quick = ("-b", 2, "--passes", 1, "--no-memory")
+    said = loaded_after(folder, "run", "--plugin", plugin, "-m", "tiny", *quick)
     assert said == " CODE 0"  # the parent of a run has loaded nothing heavy
     report = next((folder / "results" / "benchmarks").glob("*.json"))
     (folder / "twin.json").write_text(report.read_text().replace(report.stem, "20261101-000000-twin"))

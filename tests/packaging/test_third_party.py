@@ -133,7 +133,7 @@ def test_run_measures_it_and_the_record_names_the_plugin(environment):
     python, folder = environment
     done = call(
         *(python, "-m", "harness", "run", "-m", "wide:width=128,mlp:hidden_dim=32", "-r", "eager,traced"),
-        *("-b", 4, "--passes", 1),
+        *("-b", 4, "--passes", 1, "--no-memory", "--no-anatomy"),
         cwd=folder,
         XDG_CACHE_HOME=str(folder),
     )

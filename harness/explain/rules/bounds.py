@@ -91,18 +91,19 @@ def _host(row: Row) -> Finding:
     assert place is not None
     assert ceilings is not None
     ms = row.ms
-    operators = places.started(anatomy)
+    operators, each_us = places.started(anatomy), places.start_us(anatomy, ceilings)
     outside = row.share("outside")
     evidence = {
         "latency_ms": ms,
         "operators": round(operators),
+        "start_us": each_us,
         "launch_us": ceilings.launch_us,
         "outside_operators_share": outside,
         "share_of_host": place.host,
         "share_of_arithmetic": place.arithmetic,
         "share_of_bandwidth": place.memory,
     }
-    of_operators = operators * ceilings.launch_us / 1e3 / ms
+    of_operators = operators * each_us / 1e3 / ms
     device = row.record.device_ms
     if device is None and outside > of_operators and outside >= places.LEAST:
         return finding(
@@ -114,9 +115,7 @@ def _host(row: Row) -> Finding:
             evidence,
             "find the line: harness profile --group source " + _select(row),
         )
-    cause = (
-        f"{operators:.0f} operators at about {ceilings.launch_us:.1f} us each to start, whatever they compute"
-    )
+    cause = f"{operators:.0f} operators at about {each_us:.1f} us each to start, whatever they compute"
     if device is not None and device.median > 0:
         evidence = {**evidence, "device_ms": device.median, "replay_bound": ms / device.median}
         cause += (

@@ -76,7 +76,7 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
 
 def _bytes(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Finding]:
     mine, theirs = row.demand, row.baseline.demand if row.baseline else None
-    if mine is None or theirs is None or not mine.moved_bytes:
+    if mine is None or theirs is None or mine.stand_in or theirs.stand_in or not mine.moved_bytes:
         return
     ratio = theirs.moved_bytes / mine.moved_bytes
     if ratio < 1.3:
@@ -98,6 +98,8 @@ def _rates(row: Row) -> tuple[float | None, float | None]:
 
     def rate(one: Row | None) -> float | None:
         if one is None or one.demand is None or one.ceilings is None or not one.demand.flops_by_format:
+            return None
+        if one.demand.stand_in:
             return None
         most = max(one.demand.flops_by_format, key=lambda f: one.demand.flops_by_format[f])  # type: ignore[union-attr]
         return one.ceilings.matmul_tflops.get(most)

@@ -23,6 +23,9 @@ def gains(row: Row) -> Iterator[Finding]:
         little = amdahl(row)
         # However noisy: what cannot gain a tenth has its reason.
         yield _doubt(row) if little is None or little.evidence["amdahl_bound"] > _LITTLE else little
+        cast = casts(row)
+        if cast is not None:
+            yield cast  # what they take is counted, whatever the speed-up
         return
     if row.faster:
         yield from faster(row)
