@@ -88,7 +88,8 @@ def _result(outcomes: list[Outcome], shortened: bool) -> Result:
         notes=[
             "Each plant was built so that one cause dominates. *Without it*: latency over that of its "
             "healthy twin, the same model without the cause, in the same run.",
-            "Twins and controls are healthy: a trouble found of one of them is a false finding.",
+            "Twins and controls are healthy: a trouble found of one of them is a false finding, unless an "
+            "experiment proves it.",
             "*Proof*: the cause taken away, measured in lock-step; the ratio of times and its 99 % interval.",
             *(f"{o.name}: not run here, {o.refused}." for o in outcomes if o.refused),
         ],

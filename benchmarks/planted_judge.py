@@ -120,8 +120,15 @@ def explained(
     words += ["-m", ",".join(models), "-r", ",".join(one.runners), "-p", ",".join(one.precisions)]
     words += ["-b", ",".join(map(str, one.batch_sizes)), "-d", "cpu", "--threads", str(one.threads)]
     call([*words, "--anatomy", "--passes", str(passes or one.passes), *MORE], accept=(0, 3))
-    if prove and isinstance(one, Plant):
-        only = [w for key in dict.fromkeys(r.key for r in one.expected) for w in ("--only", key)]
+    found: dict[str, Any] = json.loads(call(["explain", "--results", str(folder), "--format", "json"]))
+    if prove:
+        # Also what healthy rows are accused of: what an experiment proves of them is not false.
+        keys = {r.key for r in one.expected} if isinstance(one, Plant) else set()
+        keys |= {f["key"] for f in findings(found) if _accuses(one, f, found)}
+        named = {f["key"] for f in findings(found)}
+        only = [w for key in sorted(keys & named) for w in ("--only", key)]
+        if not only:
+            return found
         words = [
             "explain",
             *plugin_options(),
@@ -134,8 +141,18 @@ def explained(
             *LOCK,
         ]
         call(words, accept=tuple(range(5)))
-    found: dict[str, Any] = json.loads(call(["explain", "--results", str(folder), "--format", "json"]))
+        found = json.loads(call(["explain", "--results", str(folder), "--format", "json"]))
     return found
+
+
+def _healthy(one: Plant | Control) -> set[str]:
+    return set(one.twins) if isinstance(one, Plant) else set(one.models)
+
+
+def _accuses(one: Plant | Control, found: dict[str, Any], report: dict[str, Any]) -> bool:
+    """Whether a finding is a trouble of a healthy row."""
+    record = next(r for r in report["records"] if r["id"] == found["records"][0])
+    return found["kind"] == "trouble" and record["label"]["model"] in _healthy(one)
 
 
 def findings(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -151,7 +168,7 @@ def judged(
     """Expected findings, others that are true, others that nobody expected, and healthy rows accused."""
     records = {r["id"]: r for r in report["records"]}
     wanted = list(one.expected) if isinstance(one, Plant) else []
-    twins = set(one.twins) if isinstance(one, Plant) else set(one.models)
+    twins = _healthy(one)
     also = set(one.also) if isinstance(one, Plant) else set()
     named: dict[Row, Named] = {r: Named(r.key, text_of(r), False) for r in wanted}
     others, unexpected, accused = [], [], []
@@ -161,13 +178,15 @@ def judged(
         said = f"{found['key']} ({label_of(record)})"
         if row is not None:
             named[row] = _named(row, found)
+        elif record["label"]["model"] in twins:
+            if found["kind"] != "trouble":
+                others.append(said)
+            elif found["state"] == "proved":
+                others.append(f"{said}, proved by experiment")
+            else:
+                accused.append(f"{said}: {found['cause']}")
         elif found["state"] == "withdrawn":
             continue
-        elif record["label"]["model"] in twins:
-            if found["kind"] == "trouble":
-                accused.append(f"{said}: {found['cause']}")
-            else:
-                others.append(said)
         elif found["key"] in also or found["kind"] == "doubt":  # of which the interval is the proof
             others.append(said)
         else:

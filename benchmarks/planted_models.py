@@ -124,6 +124,28 @@ class BigWeights(Planted):
         return tower(params.width, params.layers)
 
 
+class BigTable(Planted):
+    """One number out of a table that no cache holds: it must be read to its end, and nothing else is done."""
+
+    name = "big-table"
+    summary = "scales its input by the largest number of a table of mib in float32"
+
+    @dataclass(frozen=True)
+    class Params:
+        mib: int = 128
+
+    class Net(torch.nn.Module):
+        def __init__(self, mib: int) -> None:
+            super().__init__()
+            self.table = torch.nn.Parameter(torch.rand(mib << 18))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.table.max()
+
+    def build(self, params: Any) -> torch.nn.Module:
+        return self.Net(params.mib)
+
+
 class Embedding(Planted):
     """Rows at random places of a table; hardly anything is computed with them."""
 
@@ -345,8 +367,8 @@ class Pretender(harness.Runner):
 @harness.hookimpl
 def harness_models() -> Iterator[harness.Model]:
     for model in (
-        TinyOperators, OneProduct, Chain, BigWeights, Embedding, Sleeper, PythonLoop, SmallProducts, Branches,
-        Shapes, Fusable, Well,
+        TinyOperators, OneProduct, Chain, BigWeights, BigTable, Embedding, Sleeper, PythonLoop,
+        SmallProducts, Branches, Shapes, Fusable, Well,
     ):  # fmt: skip
         yield model()
 

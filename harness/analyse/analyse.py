@@ -232,6 +232,7 @@ class _Analysed:
             facts=self._facts(),
             warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             noise=noise.flags(_audits(self.samples)),
+            page_faults=_page_faults(self.samples),
             is_baseline=planned.baseline_id == planned.id,
             aim=self.aim(),
             providers=planned.providers,
@@ -292,6 +293,18 @@ def latency_of(values: list[float], calls: list[float], percentiles: bool, least
 def _audits(samples: list[Sample]) -> list[BlockNoise]:
     """Of every timed block."""
     return [block for s in samples if s.timing is not None for block in s.timing.noise]
+
+
+def _page_faults(samples: list[Sample]) -> float | None:
+    """In one timed call: the median over blocks, so that first uses and the audit count for nothing."""
+    found = [
+        audit.minor_faults / (calls * s.timing.calls_per_stamp)
+        for s in samples
+        if s.timing is not None
+        for audit, calls in zip(s.timing.noise, s.timing.blocks, strict=False)
+        if audit.minor_faults is not None and calls
+    ]
+    return statistics.median(found) if found else None
 
 
 def _percentile(ordered: list[float], share: float) -> Percentile | None:

@@ -120,6 +120,7 @@ def difference(start: Reading, end: Reading) -> BlockNoise:
         others_cpu=None if busy_s is None else max(0.0, busy_s - (end.own_cpu_s - start.own_cpu_s)) / wall_s,
         switches=end.switches - start.switches,
         major_faults=end.major_faults - start.major_faults,
+        minor_faults=end.minor_faults - start.minor_faults,
     )
 
 

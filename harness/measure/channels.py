@@ -40,6 +40,8 @@ class Reading:
     switches: int = 0
     """Times a thread of this process had to leave its processor."""
     major_faults: int = 0
+    minor_faults: int = 0
+    """Pages that the kernel provided without reading a disk."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def read(sources: Sources) -> Reading:
         pressure_s=_pressure(sources.proc),
         switches=own.ru_nivcsw,
         major_faults=own.ru_majflt,
+        minor_faults=own.ru_minflt,
     )
 
 

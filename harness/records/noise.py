@@ -30,6 +30,10 @@ class BlockNoise:
     switches: int | None = None
     """Involuntary context switches of this process."""
     major_faults: int | None = None
+    minor_faults: int | None = None
+    """Pages that the kernel provided in its timed calls, without reading a disk: no disturbance, but part of
+    what the calls took. None in files of earlier versions.
+    """
     canary: float | None = None
     """Time of a fixed integer loop just before the block, over that loop's usual time here."""
     clock_mhz: float | None = None

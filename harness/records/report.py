@@ -211,6 +211,10 @@ class Record:
     warnings: list[str] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
     """The channels of the audit that found any of its blocks suspect, the most frequent first."""
+    page_faults: float | None = None
+    """Pages that the kernel provided in one timed call: the median over blocks. Null where they were not
+    counted.
+    """
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
     aim: Aim | None = None

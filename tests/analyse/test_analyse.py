@@ -454,3 +454,14 @@ def test_no_number_of_a_report_is_infinite_or_nan(build):
                 yield from numbers(part)
 
     assert all(math.isfinite(n) for n in numbers(build.full_report()))
+
+
+def test_page_faults_of_a_call_are_those_of_a_usual_block(build):
+    """The first block takes its pages, and is no usual one; of blocks of four calls each."""
+    case = build.planned("itself")
+    noise = [BlockNoise(0.1, minor_faults=n) for n in (4000, 400, 404, 396, 400)]
+    timing = dataclasses.replace(build.timing([[4.0] * 4] * 5), noise=noise)
+    uncounted = dataclasses.replace(timing, noise=[BlockNoise(0.1)] * 5)
+    for counted, expected in ((timing, 100.0), (uncounted, None)):
+        report = build.report([case], [build.sample(case, 0, 4.0, timing=counted)])
+        assert report.records[0].page_faults == expected

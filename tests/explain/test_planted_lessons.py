@@ -1,7 +1,9 @@
 """What planted causes and their healthy twins taught: evidence that looks like a cause and is none."""
 
+import dataclasses
 from types import SimpleNamespace
 
+from harness.explain.explain import explained
 from harness.explain.places import rate_at, waiting_share
 from harness.measure.ceilings import _GIB, _by_set
 from harness.measure.parts import _generated_share
@@ -61,3 +63,12 @@ def test_subnormal_weights_explain_a_row_that_a_ceiling_explains_only_once_that_
     record = lab.record()
     assert "denormals" in {f.key for f in record.findings}
     assert record.explanation.key == "arithmetic-bound"
+
+
+def test_page_faults_are_those_of_the_timed_calls_and_not_of_the_process_that_was_watched(lab, parts, build):
+    lab.case(parts({"elementwise": 10.0}, page_faults=20_000.0), 10.0)
+    (record,) = lab.report().records
+    for faults, told in ((0.1, False), (20_000.0, True)):
+        timed = dataclasses.replace(record, page_faults=faults)
+        found = explained(dataclasses.replace(lab.report(), records=[timed])).records[0].findings
+        assert ("page-faults" in {f.key for f in found}) == told

@@ -9,6 +9,11 @@ from harness.explain.scene import MOSTLY, OUTSIDE, PRODUCTS, SMALL, Row
 from harness.records.anatomy import COPY
 from harness.records.finding import Finding
 
+_LIMITED = 0.25
+"""A baseline that reaches less of its format's rate than this was not limited by it."""
+_BEYOND = 1.25
+"""By so much more than the rates do the products' times differ, where more than the format counts."""
+
 
 def faster(row: Row) -> Iterator[Finding]:
     base = row.baseline
@@ -54,13 +59,24 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
         yield from _bytes(row, share, evidence)
         return
     kernels = [k for k in row.anatomy.kernels if k.calls] if row.anatomy else []
-    names = list(dict.fromkeys(f"{k.library}'s {k.name}" for k in kernels))[:2]
+    names = " and ".join(list(dict.fromkeys(f"{k.library}'s {k.name}" for k in kernels))[:2])
     mine, theirs = _rates(row)
     if names:
         evidence = {**evidence, "kernels": [k.name for k in kernels][:4]}
-    said = [f"they ran as {' and '.join(names)}"] if names else []
+    reach = [one.place.arithmetic if one.place else None for one in (row, base)]
+    evidence = {**evidence, "share_of_arithmetic": reach[0], "baseline_share_of_arithmetic": reach[1]}
+    if names and reach[1] is not None and reach[1] < _LIMITED:
+        yield _other_kernels(row, share, names, reach[1], evidence)
+        return
+    said = [f"they ran as {names}"] if names else []
     if mine and theirs and mine > 1.1 * theirs:
         said.append(f"large ones reach {mine / theirs:.1f} times the rate of the baseline's format here")
+        products = [sum(one.parts.get(p, 0.0) for p in PRODUCTS) for one in (row, base)]
+        if products[0] and products[1] / products[0] > _BEYOND * mine / theirs and None not in reach:
+            said.append(
+                f"these shapes suit its kernels better ({percent(reach[0] or 0.0)} of that rate, the "
+                f"baseline's {percent(reach[1] or 0.0)} of its own)"
+            )
     if not names and not (mine and theirs and mine > theirs):
         return
     yield finding(
@@ -71,6 +87,27 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
         f"{percent(min(1.0, share))} of the gain is in the matrix products, which the processor "
         f"does in this format: {', and '.join(said)}",
         {**evidence, "tflops": mine, "baseline_tflops": theirs},
+    )
+
+
+def _other_kernels(row: Row, share: float, names: str, reach: float, evidence: dict[str, object]) -> Finding:
+    """Products that the format's rate did not limit before: the kernels made the difference."""
+    base = row.baseline
+    assert base is not None
+    mine, theirs = (sum(one.parts.get(p, 0.0) for p in PRODUCTS) for one in (row, base))
+    before = (
+        list(dict.fromkeys(f"{k.library}'s {k.name}" for k in base.anatomy.kernels)) if base.anatomy else []
+    )
+    whose = " and ".join(before[:2]) or f"{base.words}'s kernels"
+    return finding(
+        "other-kernels",
+        "gain",
+        row,
+        against(row),
+        f"{percent(min(1.0, share))} of the gain is in the matrix products: {names} does them in "
+        f"{ms_text(mine)}, and {whose} took {ms_text(theirs)}, at {percent(reach)} of what large products "
+        "reach: it was the kernels for these shapes and not the arithmetic of the format that limited them",
+        {**evidence, "products_ms": mine, "baseline_products_ms": theirs},
     )
 
 

@@ -174,30 +174,30 @@ def _denormals(row: Row) -> Iterator[Finding]:
 
 
 def _faults(row: Row) -> Iterator[Finding]:
-    anatomy = row.anatomy
-    if anatomy is None or not anatomy.page_faults or not row.ms > 0:
+    anatomy, record = row.anatomy, row.record
+    # Those of the timed calls: an allocator gives memory back or keeps it by what its process did before.
+    faults = record.page_faults if record.page_faults is not None else anatomy and anatomy.page_faults
+    if not faults or not row.ms > 0 or record.case.device != "cpu":
         return
     measured = row.ceilings.fault_us if row.ceilings else None
-    # Measured beside a neighbour it may be anything.
-    each_us = min(measured or FAULT_US, _MOST_FAULT_US)
-    share = anatomy.page_faults * each_us / 1e3 / row.ms
-    largest = anatomy.demand.largest_bytes if anatomy.demand else None
-    if share < LEAST_SHARE or (largest is not None and largest < _GIVEN_BACK):
+    # Measured beside a neighbour it may be anything; and all threads may take their faults at once.
+    least_ms = faults * min(measured or FAULT_US, _MOST_FAULT_US) / 1e3 / max(1, record.case.threads)
+    largest = anatomy.demand.largest_bytes if anatomy and anatomy.demand else None
+    if least_ms / row.ms < LEAST_SHARE or (largest is not None and largest < _GIVEN_BACK):
         return
     yield finding(
         "page-faults",
         "trouble",
         row,
-        f"{anatomy.page_faults:.0f} page faults in each call ({bytes_text(anatomy.page_faults * _PAGE)})",
+        f"{faults:.0f} page faults in each call ({bytes_text(faults * _PAGE)})",
         "the allocator gives large temporaries back to the kernel after each use, and every call gets new "
-        "pages, each cleared and mapped first: at least "
-        f"{ms_text(anatomy.page_faults * each_us / 1e3)} of {ms_text(row.ms)}",
+        f"pages, each cleared and mapped first: at least {ms_text(least_ms)} of {ms_text(row.ms)}",
         {
-            "page_faults": anatomy.page_faults,
+            "page_faults": faults,
             "largest_tensor_bytes": largest,
             "latency_ms": row.ms,
             "fault_us": measured,
-            "least_share": min(1.0, share),
+            "least_share": min(1.0, least_ms / row.ms),
         },
     )
 
