@@ -133,6 +133,7 @@ class BigTable(Planted):
     @dataclass(frozen=True)
     class Params:
         mib: int = 128
+        width: int = 16
 
     class Net(torch.nn.Module):
         def __init__(self, mib: int) -> None:
