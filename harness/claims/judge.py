@@ -274,6 +274,8 @@ def _trend(word: str, grows: bool, steps: Sequence[Step], report: Report) -> Ans
     value, low, high = _interval(whole, steps[-1].case, report)
     middle = ", ".join(significant(statistics.geometric_mean(v)) for v in along)
     found = f"{middle}; last over first {_shown((value, low, high))}"
+    if speedup and (last := _interval(along[-1], steps[-1].case, report)[2]) is not None and last < 1:
+        found += "; a loss even so"
     if low is None or high is None:
         reason = "one pass has no interval: give --passes 3 or more"
         return Answer(text, NOT_TESTABLE, value, low, high, found, reason, 3)

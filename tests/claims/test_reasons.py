@@ -70,3 +70,22 @@ def test_a_ratio_of_two_cases_is_explained_by_what_parts_them_and_not_by_their_t
     found = parse("mine", f'[[claim]]\nname = "a"\n{claim}').claims
     why = judge(found, [report], Here("cpu", 2))[0].why
     assert why != ["bf16 arithmetic"]
+
+
+def test_a_speed_up_that_grows_and_is_none_is_told_to_be_a_loss(build):
+    """From 0.5 to 0.8: it grows, and no reader is to think that it pays."""
+    cases, samples = [], []
+    for batch, ms in ((1, 2.0), (64, 1.25)):
+        base = build.planned("itself", batch_size=batch)
+        other = build.planned(base, runner="compile", batch_size=batch)
+        cases += [base, other]
+        samples += [
+            build.sample(c, n, t * (1 + n / 1e3)) for c, t in ((base, 1.0), (other, ms)) for n in range(3)
+        ]
+    claim = (
+        '[[claim]]\nname = "a"\ncase = { runner = "compile" }\ncompared_with = { runner = "eager" }\n'
+        'over = { batch_size = [1, 64] }\ngrows = ["speedup"]'
+    )
+    verdict = judge(parse("mine", claim).claims, [build.report(cases, samples)], Here("cpu", 2))[0]
+    assert verdict.word == "CONFIRMED"
+    assert verdict.answers[0].found.endswith("a loss even so")

@@ -14,7 +14,7 @@ def report_of(done):
     return json.loads(done.out)
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn", "transformer"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", pytest.param("transformer", marks=pytest.mark.slow)])
 def test_the_models_in_the_box_pass_at_every_batch_size(harness_command, model):
     import onnx
 

@@ -108,7 +108,10 @@ def test_a_model_may_have_any_inputs_and_outputs_under_every_runner(harness_comm
     assert done.code == 0
 
 
-def test_a_transformers_bert_fits_without_a_special_case(harness_command, tmp_path):
+@pytest.mark.parametrize(
+    "runners", ["eager,onnxruntime", pytest.param("eager,compile", marks=pytest.mark.slow)]
+)
+def test_a_transformers_bert_fits_without_a_special_case(harness_command, tmp_path, runners):
     pytest.importorskip("transformers")
     (tmp_path / "bert.py").write_text(
         """
@@ -133,10 +136,8 @@ def harness_models():
     yield Bert()
 """
     )
-    done = harness_command(
-        "run", "--plugin", "bert.py", "-m", "bert", "-r", "eager,compile,onnxruntime", "-b", 4, "--passes", 1
-    )
-    assert [r["status"] for r in done.report["records"]] == ["ok"] * 3, done.err
+    done = harness_command("run", "--plugin", "bert.py", "-m", "bert", "-r", runners, "-b", 4, "--passes", 1)
+    assert [r["status"] for r in done.report["records"]] == ["ok"] * 2, done.err
     assert all(r["verification"]["error"] < 1e-4 for r in done.report["records"])
 
 

@@ -78,6 +78,14 @@ def test_a_proof_proves_and_a_failed_one_withdraws(lab, parts):
     assert withdrawn.findings[0].state == "withdrawn"
 
 
+def test_what_an_experiment_took_away_is_told_before_what_a_ceiling_accounts_for(lab, parts, asks):
+    wanted = asks(flops=1_200_000_000, flops_by_format={"float32": 1_200_000_000})
+    lab.case(parts({"convolution": 10.0}, page_faults=20_000.0, demand=wanted), 10.0)
+    assert lab.record().explanation.key == "arithmetic-bound"
+    proved = lab.record(proofs=[_proof(lab.base.id, "page-faults", True)])
+    assert (proved.explanation.key, proved.explanation.state) == ("page-faults", "proved")
+
+
 def test_a_proof_that_could_not_say_changes_nothing_but_is_shown(lab, parts):
     lab.case(parts({"elementwise": 10.0}, page_faults=20_000.0), 10.0)
     record = lab.record(proofs=[_proof(lab.base.id, "page-faults", None)])

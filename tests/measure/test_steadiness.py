@@ -146,14 +146,14 @@ def test_cyclic_times_have_no_steady_state(period):
 
 def test_honest_noise_is_hardly_ever_called_anything_but_flat():
     other = 0
-    for seed in range(60):
+    for seed in range(30):
         draw = random.Random(seed)
         times = (
             round(4 * MS * (1 + draw.gauss(0, 0.01) + (draw.expovariate(4) if draw.random() < 0.02 else 0)))
             for _ in repeat(0)
         )
         other += Lab(times).measure().warm_up != FLAT
-    assert other <= 3
+    assert other <= 2
 
 
 def test_calls_too_slow_for_windows_are_capped():
