@@ -38,30 +38,7 @@ from harness.errors import ExitCode, UsageError
     is_flag=True,
     help="Judge times also where more than half of the blocks were disturbed by other work.",
 )
-@click.option(
-    "--passes",
-    metavar="N|N..M",
-    help="Replicates of each case: just N, or N to M, as --until needs them.  [default: 3..12]",
-)
-@click.option(
-    "--until",
-    metavar="WIDTH|none",
-    help="Repeat a case, with those it is compared with, until its 95 % interval is within ± this.  "
-    "[default: 5%]",
-)
-@click.option(
-    "--time-budget",
-    metavar="S|none",
-    help="Start no new replicate so many seconds after the first pass.  [default: 120 for what --until adds]",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1, max=options.MOST_S),
-    default=600.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for one replicate, loading included.",
-)
+@options.replication(further_s=120)
 @options.lock
 @options.table_or_json
 @options.results

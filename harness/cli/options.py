@@ -99,6 +99,48 @@ def results(function: F) -> F:
     )(function)
 
 
+def replication(further_s: int) -> Callable[[F], F]:
+    """How often and how long a sweep measures each case: --passes, --until, --time-budget and --timeout.
+
+    Args:
+        further_s: what passes beyond the first ones may take, unless the options say otherwise.
+    """
+
+    def add(function: F) -> F:
+        for option in (
+            click.option(
+                "--timeout",
+                type=click.FloatRange(min=0.1, max=MOST_S),
+                default=600.0,
+                show_default=True,
+                metavar="S",
+                help="Seconds for one replicate, loading included.",
+            ),
+            click.option(
+                "--time-budget",
+                metavar="S|none",
+                help="Start no new replicate so many seconds after the first pass.  "
+                f"[default: {further_s} for what --until adds to the passes that every case gets]",
+            ),
+            click.option(
+                "--until",
+                metavar="WIDTH|none",
+                help="Repeat a case, with those it is compared with, until its 95 % interval is within ± "
+                "this.  [default: 5%]",
+            ),
+            click.option(
+                "--passes",
+                metavar="N|N..M",
+                help="Replicates of each case, every one in a fresh process: just N, or N to M, as --until "
+                "needs them.  [default: 3..12]",
+            ),
+        ):
+            function = option(function)
+        return function
+
+    return add
+
+
 def lock(function: F) -> F:
     """--wait and --no-lock of a command that measures."""
     function = click.option(

@@ -50,31 +50,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 @options.axes("to measure", "; `all` for every one usable here")
 @click.option("--suite", metavar="NAME|FILE", help="A named sweep; options above replace its axes.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
-@click.option(
-    "--passes",
-    metavar="N|N..M",
-    help="Replicates of each case, every one in a fresh process: just N, or N to M, as --until "
-    "needs them.  [default: 3..12]",
-)
-@click.option(
-    "--until",
-    metavar="WIDTH|none",
-    help="Repeat a case until its 95 % interval is within ± this.  [default: 5%]",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1, max=options.MOST_S),
-    default=600.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for one replicate, loading included.",
-)
-@click.option(
-    "--time-budget",
-    metavar="S|none",
-    help="Start no new replicate so many seconds after the first pass.  [default: 300 for what --until "
-    "adds to the passes that every case gets]",
-)
+@options.replication(further_s=300)
 @click.option(
     "--baseline",
     metavar="AXIS=VALUE,...",
