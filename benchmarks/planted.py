@@ -121,6 +121,7 @@ def _result(outcomes: list[Outcome], shortened: bool) -> Result:
 
 
 def _rows(plants: list[Outcome]) -> Iterator[list[str]]:
+    instead = {p.name: p.proved_by for p in PLANTS}
     for outcome in plants:
         for k, one in enumerate(outcome.named):
             ratio = f"{outcome.twin_ratio:.2f}x" if outcome.twin_ratio and not k else ""
@@ -130,7 +131,7 @@ def _rows(plants: list[Outcome]) -> Iterator[list[str]]:
                 ratio,
                 f"`{one.key}`" if one.found else f"`{one.key}` not found",
                 _evidence(one),
-                _proof(one),
+                _proof(one, instead.get(outcome.name, "")),
             ]
 
 
@@ -140,7 +141,9 @@ def _evidence(one: Named) -> str:
     return ", ".join(f"{k} {v:.3g}" for k, v in list(plain.items())[:3])
 
 
-def _proof(one: Named) -> str:
+def _proof(one: Named, instead: str) -> str:
+    if instead and one.found:
+        return f"that of {instead}"
     if one.intervention is None or not one.found:
         return one.note
     text = one.intervention["text"]

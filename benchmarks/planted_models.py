@@ -94,7 +94,7 @@ class Chain(Planted):
     @dataclass(frozen=True)
     class Params:
         mib: int = 4
-        """Of one sample. Verification takes at least 16 of them, in float64: some 100 times as much."""
+        """Of one sample. With references in float64 a run takes some 14 times as much as a batch."""
 
     class Net(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
