@@ -6,7 +6,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: run test test-slow coverage lint types docs bench registry clean
 
-run: $(VENV)/.installed            ## measure three models under several configurations, about a minute
+run: $(VENV)/.installed            ## measure three models under several configurations, a minute or two
 	$(BIN)/harness run --suite quick
 
 test: $(VENV)/.installed-test      ## the test suite

@@ -13,6 +13,8 @@ from harness.records.events import Settings
 
 FIRST, MOST, UNTIL, FURTHER_S = 3, 12, 0.05, 300.0
 """What a run does that is told nothing: 3 to 12 passes, until ±5 %, the further ones within 5 minutes."""
+CLAIMS_FURTHER_S = 120.0
+"""The same of what judging claims measures: somebody waits for a word."""
 _CEILING = 100
 _PASSES = re.compile(r"(\d{1,9})(?:\.\.(\d{1,9}))?")
 

@@ -30,9 +30,6 @@ from harness.records.events import Settings
 from harness.records.report import Report
 from harness.store.folder import Folder, results_folder
 
-FURTHER_S = 120.0
-"""What passes beyond the first ones may take, unless the options say otherwise."""
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -95,7 +92,7 @@ def measure(
             timeout_s=asked.given["timeout"],
             throughput=throughput,
             anatomy=True,
-            **aiming.settings(asked.given, Aims(further_s=FURTHER_S)),
+            **aiming.settings(asked.given, Aims(further_s=aiming.CLAIMS_FURTHER_S)),
         ),
         seed=seed,
         command=command_line(),

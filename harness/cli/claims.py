@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from harness.cli import options
+from harness.cli import aiming, options
 from harness.errors import ExitCode, UsageError
 
 
@@ -38,7 +38,7 @@ from harness.errors import ExitCode, UsageError
     is_flag=True,
     help="Judge times also where more than half of the blocks were disturbed by other work.",
 )
-@options.replication(further_s=120)
+@options.replication(aiming.CLAIMS_FURTHER_S)
 @options.lock
 @options.table_or_json
 @options.results

@@ -99,7 +99,7 @@ def results(function: F) -> F:
     )(function)
 
 
-def replication(further_s: int) -> Callable[[F], F]:
+def replication(further_s: float) -> Callable[[F], F]:
     """How often and how long a sweep measures each case: --passes, --until, --time-budget and --timeout.
 
     Args:
@@ -120,7 +120,7 @@ def replication(further_s: int) -> Callable[[F], F]:
                 "--time-budget",
                 metavar="S|none",
                 help="Start no new replicate so many seconds after the first pass.  "
-                f"[default: {further_s} for what --until adds to the passes that every case gets]",
+                f"[default: {further_s:g} for what --until adds to the passes that every case gets]",
             ),
             click.option(
                 "--until",

@@ -50,7 +50,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 @options.axes("to measure", "; `all` for every one usable here")
 @click.option("--suite", metavar="NAME|FILE", help="A named sweep; options above replace its axes.")
 @click.option("--plan", "plan_only", is_flag=True, help="Show what would be measured, and measure nothing.")
-@options.replication(further_s=300)
+@options.replication(aiming.FURTHER_S)
 @click.option(
     "--baseline",
     metavar="AXIS=VALUE,...",

@@ -42,17 +42,21 @@ def explanation(row: Row, findings: Sequence[Finding]) -> Explanation:
     """
     mine = [f for f in findings if f.records and f.records[0] == row.record.id and f.state != WITHDRAWN]
     order = _order(row)
-    for found in sorted((f for f in mine if f.key in order), key=lambda f: (_weight(f), order.index(f.key))):
-        return Explanation(True, found.cause, found.state, found.key)
-    return Explanation(False, NOT_EXPLAINED, SHOWN, "", _ruled_out(row, findings))
+    causes = [f for f in mine if f.key in order]
+    if not causes:
+        return Explanation(False, NOT_EXPLAINED, SHOWN, "", _ruled_out(row, findings))
+    first = min(causes, key=lambda f: (_weight(f, row), order.index(f.key)))
+    return Explanation(True, first.cause, first.state, first.key)
 
 
-def _weight(found: Finding) -> int:
+def _weight(found: Finding, row: Row) -> int:
     """Which of two causes is told first: what an experiment took away with a good part of the time, then
-    what accounts for most of it, then the rest.
+    what accounts for most of it, then the rest. That an experiment made a row quicker still says nothing of
+    how it compares with its baseline.
     """
     proof = found.proof
-    if found.state == PROVED and proof and proof.ratio and max(proof.ratio, 1 / proof.ratio) >= _MUCH:
+    alone = row.baseline is None or (row.same("runner") and row.same("precision"))
+    if alone and found.state == PROVED and proof and (proof.ratio or 0.0) >= _MUCH:
         return 0
     return 2 if _partly(found) else 1
 

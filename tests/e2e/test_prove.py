@@ -9,7 +9,7 @@ import pytest
 from harness.catalogue.loading import PluginRequest
 from harness.compare import rule
 from harness.execute.lock import Locks
-from harness.prove.experiments import Laboratory, experiment
+from harness.prove.experiments import Laboratory, experiment, matrix
 from harness.records.finding import Finding, Intervention
 from harness.store import runfile
 from harness.store.comparisonfile import read
@@ -65,6 +65,15 @@ def test_a_cause_that_is_taken_away_is_proved_and_one_that_is_none_is_not(few, t
     gone = tried(new={"runner": "eager:allocator=nonsense"})[0]
     assert (gone.proved, gone.word) == (None, None)
     assert "cannot be planned here" in gone.reason
+
+
+def test_a_tolerance_of_the_run_holds_in_its_experiments(tmp_path):
+    plugins = PluginRequest.from_options((str(PLUGIN),))
+    lab = Laboratory(
+        Folder(tmp_path), plugins, rule.MODES["quick"], 7, Locks(None, False, print), "", print, 0.3
+    )
+    asked = lab.request(matrix(BASE))
+    assert (asked.tolerance, asked.settings.tolerance, asked.seed) == (0.3, 0.3, 7)
 
 
 def test_proofs_are_kept_with_the_run_and_shown_from_then_on(few, harness_command):

@@ -1,5 +1,6 @@
 """Explanations of whole reports: nothing contradicts, nothing is made up, everything is counted."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def test_what_an_experiment_took_away_is_told_before_what_a_ceiling_accounts_for
     assert lab.record().explanation.key == "arithmetic-bound"
     proved = lab.record(proofs=[_proof(lab.base.id, "page-faults", True)])
     assert (proved.explanation.key, proved.explanation.state) == ("page-faults", "proved")
+
+
+def test_why_a_row_is_faster_stays_why_whatever_an_experiment_says_of_its_casts(lab, parts, asks):
+    lab.case(parts({"matmul": 10.0}), 10.0)
+    cast = asks(casts=9, weight_casts=8, cast_bytes=60 << 20)
+    taken = parts(
+        {"matmul": 3.0, "cast": 3.0}, demand=dataclasses.replace(cast, flops_by_format={"bfloat16": 1})
+    )
+    one = lab.case(taken, 6.0, precision="bf16-amp")
+    before = lab.record(one).explanation
+    assert before.key == "native-format"
+    assert lab.record(one, proofs=[_proof(one.id, "casts", True)]).explanation == before
 
 
 def test_a_proof_that_could_not_say_changes_nothing_but_is_shown(lab, parts):

@@ -173,3 +173,19 @@ def test_a_copy_into_another_format_is_a_cast():
 
 def test_what_the_session_says_of_its_weights_counts():
     assert demand(mlp(), torch.randn(1, 512), weights_bytes=123).weights_bytes == 123
+
+
+def test_a_runner_with_its_own_way_to_the_precision_has_the_float32_model_counted_as_a_stand_in():
+    module = mlp().eval()
+    work = SimpleNamespace(
+        case=SimpleNamespace(precision="int8-dynamic"),
+        runner=SimpleNamespace(recipes={"int8-dynamic": None}),
+        model=SimpleNamespace(reset=lambda module: None),
+        device=None,
+        raw_module=lambda: module,
+        raw_inputs=lambda number: Inputs(torch.randn(1, 512)),
+    )
+    found = watch(work, MLP_WEIGHTS)[0]
+    assert found.stand_in
+    assert found.weights_bytes == MLP_WEIGHTS
+    assert not demand(module, torch.randn(1, 512)).stand_in
