@@ -94,7 +94,7 @@ class Chain(Planted):
     @dataclass(frozen=True)
     class Params:
         mib: int = 4
-        """Of one sample. With inputs, outputs and references a process was seen to take ten batches' worth."""
+        """Of one sample. With inputs, outputs and references a process was seen to take ten batches."""
 
     class Net(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

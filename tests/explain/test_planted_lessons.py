@@ -72,3 +72,13 @@ def test_page_faults_are_those_of_the_timed_calls_and_not_of_the_process_that_wa
         timed = dataclasses.replace(record, page_faults=faults)
         found = explained(dataclasses.replace(lab.report(), records=[timed])).records[0].findings
         assert ("page-faults" in {f.key for f in found}) == told
+
+
+def test_kernels_that_reach_less_of_their_rate_are_not_said_to_suit_the_shapes_better(lab, parts, asks):
+    """Casts take half of the call: what it reaches of the format's rate is less than its baseline's."""
+    flops = 800_000_000
+    lab.case(parts({"matmul": 10.0}, demand=asks(flops=flops, flops_by_format={"float32": flops})), 10.0)
+    cast = asks(flops=flops, flops_by_format={"bfloat16": flops}, casts=9)
+    one = lab.case(parts({"matmul": 3.0, "cast": 4.0}, demand=cast), 7.0, precision="bf16-amp")
+    said = next(f for f in lab.record(one).findings if f.key == "native-format")
+    assert "suit" not in said.cause

@@ -72,7 +72,7 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
     if mine and theirs and mine > 1.1 * theirs:
         said.append(f"large ones reach {mine / theirs:.1f} times the rate of the baseline's format here")
         products = [sum(one.parts.get(p, 0.0) for p in PRODUCTS) for one in (row, base)]
-        if products[0] and products[1] / products[0] > _BEYOND * mine / theirs and None not in reach:
+        if products[0] and products[1] / products[0] > _BEYOND * mine / theirs and _more(*reach):
             said.append(
                 f"these shapes suit its kernels better ({percent(reach[0] or 0.0)} of that rate, the "
                 f"baseline's {percent(reach[1] or 0.0)} of its own)"
@@ -88,6 +88,11 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
         f"does in this format: {', and '.join(said)}",
         {**evidence, "tflops": mine, "baseline_tflops": theirs},
     )
+
+
+def _more(mine: float | None, theirs: float | None) -> bool:
+    """Whether both are known, and a row reaches more of its format's rate than its baseline of its own."""
+    return mine is not None and theirs is not None and mine > theirs
 
 
 def _other_kernels(row: Row, share: float, names: str, reach: float, evidence: dict[str, object]) -> Finding:
