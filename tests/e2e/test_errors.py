@@ -129,7 +129,9 @@ def test_a_full_disk_ends_the_run_and_what_was_measured_is_still_shown(
         write(self, event)
 
     monkeypatch.setattr(EventWriter, "write", full)
-    done = harness_command("run", "--plugin", PLUGINS / "tiny.py", "-m", "tiny", "-b", 1, "--passes", 1)
+    done = harness_command(
+        "run", "--plugin", PLUGINS / "tiny.py", "-m", "tiny", "-b", 1, "--passes", 1, "--memory"
+    )
     assert done.code == 2
     assert "No space left on device" in done.err
     assert "tiny  batch 1" in done.out
