@@ -44,6 +44,7 @@ def _lever(finding: Finding, row: Row) -> tuple[dict[str, Any], Intervention] | 
                     expect=lever.get("expect", "faster"),
                     per_item=lever.get("per_item", False),
                     at_least=lever.get("at_least"),
+                    besides=lever.get("besides"),
                 )
     return None
 

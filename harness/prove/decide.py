@@ -32,6 +32,8 @@ def decide(made: Intervention, verdict: Verdict) -> Decision:
         return Decision(None, items / verdict.ratio, None, None, verdict.reason or "it has no interval")
     ratio, low, high = items / verdict.ratio, items / verdict.high, items / verdict.low
     proved, reason = _judged(made, low, high)
+    if proved is False and made.besides:
+        proved, reason = None, f"{reason}; it also changes {made.besides}, so this says nothing against it"
     if verdict.reason and high >= 1 / (1 + MARGIN) and low <= 1 + MARGIN:
         # Of a noisy machine. That makes intervals wide and never narrow: a clear difference stays one.
         proved, reason = None, verdict.reason

@@ -34,6 +34,9 @@ class Intervention:
     """Whether times are divided by the batch size: where that is what was changed."""
     at_least: float | None = None
     """The cause accounts for this much: time of base over time of new must be able to reach it."""
+    besides: str | None = None
+    """What else it changes, e.g. `the kernels that run`: that may cost what the cause did, so only success
+    says something."""
 
 
 @dataclass(frozen=True)

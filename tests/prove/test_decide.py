@@ -59,6 +59,15 @@ def test_a_cause_that_accounts_for_less_than_was_said_is_not_the_cause():
     assert "less than the 1.8 times" in short.reason
 
 
+@pytest.mark.parametrize(("low", "high"), [(1.03, 1.18), (0.999, 1.001), (0.5, 0.7)])
+def test_where_more_is_changed_than_the_cause_only_success_says_something(low, high):
+    half = replace(FASTER, at_least=1.3, besides="the kernels that run")
+    assert decide(half, gained(1.4, 1.6)).proved is True
+    found = decide(half, gained(low, high))
+    assert found.proved is None
+    assert "it also changes the kernels that run" in found.reason
+
+
 def test_where_the_batch_is_what_was_changed_an_item_is_what_counts():
     twice = replace(FASTER, new={"batch_size": "16"}, per_item=True, at_least=1.4)
     # A call of twice the items takes 1.05 times as long: 1.9 times as many items in the same time.
