@@ -136,9 +136,18 @@ def _rows(plants: list[Outcome]) -> Iterator[list[str]]:
 
 
 def _evidence(one: Named) -> str:
-    """The first three values that are plain numbers."""
-    plain = {k: v for k, v in one.evidence.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-    return ", ".join(f"{k} {v:.3g}" for k, v in list(plain.items())[:3])
+    """The first three values that are numbers, those in groups included; else the first text."""
+    flat = dict(_flat(one.evidence))
+    numbers = [f"{k} {v:.3g}" for k, v in flat.items() if isinstance(v, int | float)]
+    return ", ".join(numbers[:3]) or next((f"{k} {v}" for k, v in flat.items()), "")
+
+
+def _flat(evidence: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, int | float | str]]:
+    for key, value in evidence.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key} ")
+        elif isinstance(value, int | float | str) and not isinstance(value, bool):
+            yield f"{prefix}{key}", value
 
 
 def _proof(one: Named, instead: str) -> str:
@@ -149,7 +158,8 @@ def _proof(one: Named, instead: str) -> str:
     text = one.intervention["text"]
     word = {True: "proved", False: "not borne out", None: "no verdict"}[one.proved]
     if one.ratio is not None and one.low is not None and one.high is not None:
-        return f"{text}: {word}, {one.ratio:.2f}x ({one.low:.2f} to {one.high:.2f})"
+        why = f"; {one.note}" if one.note and not one.proved else ""
+        return f"{text}: {word}, {one.ratio:.2f}x ({one.low:.2f} to {one.high:.2f}){why}"
     return f"{text}: {word}" + (f" ({one.note})" if one.note else "")
 
 
