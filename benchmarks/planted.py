@@ -91,6 +91,9 @@ def _result(outcomes: list[Outcome], shortened: bool) -> Result:
             "Twins and controls are healthy: a trouble found of one of them is a false finding, unless an "
             "experiment proves it.",
             "*Proof*: the cause taken away, measured in lock-step; the ratio of times and its 99 % interval.",
+            f"Each was run by itself, from {min(o.at for o in outcomes)} to {max(o.at for o in outcomes)}."
+            if outcomes
+            else "None was run.",
             *(f"{o.name}: not run here, {o.refused}." for o in outcomes if o.refused),
         ],
         targets=[
