@@ -241,6 +241,15 @@ PLANTS: tuple[Plant, ...] = (
         twins=("temporaries:planted=false",),
     ),
     Plant(
+        "uneven",
+        "an intermediate result of 32 MiB that every other process gets in new pages, the others in kept ones",
+        (Row("uneven-faults", "uneven", batch=16),),
+        also=("page-faults", "memory-bound", "too-noisy"),
+        why="where most processes have the faults, so has the middle one",
+        twins=("uneven:planted=false",),
+        passes=8,
+    ),
+    Plant(
         "big-weights",
         "192 MiB of weights for one sample: reading them takes the time",
         (Row("memory-bound", "big-weights"),),

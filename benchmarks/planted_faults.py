@@ -5,6 +5,7 @@ Most have a healthy twin, with `planted=false`: the same work without the cause.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -195,6 +196,42 @@ class Temporaries(Planted):
         return harness.Inputs(torch.randn(batch_size, params.mib << 18) + torch.randn(batch_size, 1))
 
 
+class Uneven(Planted):
+    """Keeps the memory of a large intermediate result, but in every other process has the kernel provide it
+    anew in each call: what allocators do by accident is done here by the number of the process.
+    """
+
+    name = "uneven"
+    summary = "a large intermediate result, in new pages or in its old ones"
+
+    @dataclass(frozen=True)
+    class Params:
+        mib: int = 2
+        """Of one sample."""
+        planted: bool = True
+
+    class Net(torch.nn.Module):
+        def __init__(self, planted: bool) -> None:
+            super().__init__()
+            self.anew = planted and os.getpid() % 2 == 1
+            self.kept: torch.Tensor | None = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.anew:
+                y = x + 1.0
+            else:
+                if self.kept is None or (self.kept.shape, self.kept.dtype) != (x.shape, x.dtype):
+                    self.kept = torch.empty_like(x)
+                y = torch.add(x, 1.0, out=self.kept)
+            return y.mean(1, keepdim=True)
+
+    def build(self, params: Any) -> torch.nn.Module:
+        return self.Net(params.planted)
+
+    def inputs(self, params: Any, batch_size: int) -> harness.Inputs:
+        return harness.Inputs(torch.randn(batch_size, params.mib << 18) + torch.randn(batch_size, 1))
+
+
 class Layouts(Planted):
     """Turns its axes around and has them moved in memory, again and again."""
 
@@ -230,5 +267,5 @@ class Layouts(Planted):
 
 @harness.hookimpl
 def harness_models() -> Iterator[harness.Model]:
-    for model in (Islands, Outlier, Promotes, Subnormal, Temporaries, Layouts):
+    for model in (Islands, Outlier, Promotes, Subnormal, Temporaries, Uneven, Layouts):
         yield model()

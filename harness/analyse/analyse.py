@@ -233,11 +233,17 @@ class _Analysed:
             warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
             noise=noise.flags(_audits(self.samples)),
             page_faults=_page_faults(self.samples),
+            page_faults_each=self._faults_each(),
             is_baseline=planned.baseline_id == planned.id,
             aim=self.aim(),
             providers=planned.providers,
             anatomy=anatomy.anatomy if anatomy else None,
         )
+
+    def _faults_each(self) -> list[float]:
+        """Page faults in a call of each replicate that was timed."""
+        found = [_page_faults([s]) for s in self.samples if s.replicate in self.timed]
+        return [f for f in found if f is not None] if None not in found else []
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {}

@@ -14,6 +14,7 @@ from harness.explain.rules.equal import unchanged
 from harness.explain.rules.gains import gains
 from harness.explain.rules.kernels import library_kernels
 from harness.explain.rules.memory import memory
+from harness.explain.rules.processes import uneven
 from harness.explain.rules.troubles import troubles
 from harness.explain.scene import Row, Scene
 from harness.explain.states import with_proofs
@@ -85,6 +86,7 @@ def _of_row(row: Row) -> Iterator[Finding]:
     yield from bounds(row)
     yield from gains(row)
     yield from memory(row)
+    yield from uneven(row)
     yield from pays_off(row)
 
 

@@ -76,8 +76,8 @@ def _order(row: Row) -> tuple[str, ...]:
     if row.faster:
         return (*_GAIN, *_LOSS)
     if row.unsure:
-        # What takes a part of its time does not say how it compares.
-        return (*(k for k in _LOSS if k != "casts"), *_GAIN, "waiting", *BOUNDS)
+        # What takes a part of its time does not say how it compares; what parts its processes says why not.
+        return ("uneven-faults", *(k for k in _LOSS if k != "casts"), *_GAIN, "waiting", *BOUNDS)
     return (*_LOSS, *_GAIN, "waiting", *(() if row.slower else BOUNDS))
 
 

@@ -88,7 +88,7 @@ def _row(record: Record, style: Style, evidence: bool) -> list[str]:
         main = next((f for f in record.findings if f.key == said.key), None)
         if main is not None:
             lines += _finding(
-                main, style, 4, evidence, phenomenon=main.kind in ("place", "trouble"), bullet=""
+                main, style, 4, evidence, phenomenon=main.kind in ("place", "trouble", "doubt"), bullet=""
             )
             shown.add(id(main))
         elif said.explained:

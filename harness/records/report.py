@@ -215,6 +215,8 @@ class Record:
     """Pages that the kernel provided in one timed call: the median over blocks. Null where they were not
     counted.
     """
+    page_faults_each: list[float] = field(default_factory=list)
+    """The same of each replicate, as `latency_ms.replicates` has them; empty where one was not counted."""
     findings: list[Finding] = field(default_factory=list)
     is_baseline: bool = False
     aim: Aim | None = None

@@ -282,7 +282,9 @@ def test_products_that_another_runner_does_sooner_are_the_library_s(lab, parts):
 def test_another_format_says_nothing_of_the_library(lab, parts, asks):
     lab.case(parts({"matmul": 4.8}), 4.8)
     lab.case(parts({"matmul": 2.0}, kernels=KERNEL, demand=asks(**HALF)), 2.0, precision="bf16-true")
-    assert not lab.record().explanation.explained
+    found = next(f for f in lab.record().findings if f.key == "library-kernels")
+    assert found.records == [lab.base.id]
+    assert "other_products_ms" not in found.evidence
 
 
 def test_a_trouble_that_takes_little_is_not_the_cause_of_a_row(lab, parts, asks):
@@ -295,3 +297,73 @@ def test_a_trouble_that_takes_little_is_not_the_cause_of_a_row(lab, parts, asks)
     record = lab.record()
     assert {"page-faults", "arithmetic-bound"} <= {f.key for f in record.findings}
     assert record.explanation.key == "arithmetic-bound"
+
+
+def test_products_far_from_every_ceiling_are_limited_by_their_kernels(lab, parts):
+    lab.case(parts({"matmul": 4.8, "elementwise": 0.2}, kernels=[KernelUse("MKL", "SGEMM", 4, 1.2)]), 5.0)
+    record = lab.record()
+    assert record.explanation.key == "library-kernels"
+    assert "MKL's SGEMM" in record.explanation.text
+    found = next(f for f in record.findings if f.key == "library-kernels")
+    assert (found.evidence["share_of_arithmetic"], found.intervention.new) == (0.2, {"runner": "onnxruntime"})
+
+
+def test_products_that_two_ceilings_account_for_together_are_not_their_kernels_fault(lab, parts, asks):
+    near = asks(flops=400_000_000, flops_by_format={"float32": 400_000_000}, moved_bytes=80 << 20)
+    lab.case(parts({"matmul": 4.8, "elementwise": 0.2}, demand=near), 5.0)
+    record = lab.record()
+    assert record.place.bound == "none"
+    assert record.place.arithmetic + record.place.memory > 0.5
+    assert not record.explanation.explained
+
+
+def test_what_the_products_gain_and_casts_lose_again_is_said(lab, parts, asks):
+    lab.case(parts({"matmul": 4.8, "elementwise": 0.2}), 5.0)
+    taken = parts({"matmul": 1.0, "generated": 2.0}, demand=asks(**HALF))
+    one = lab.case(taken, 3.0, runner="compile", precision="fp16-amp")
+    said = next(f for f in lab.record(one).findings if f.key == "other-kernels")
+    assert "47 % of that is lost again in its generated code" in said.cause
+
+
+def _in_processes(lab, build, times, faults, **axes):
+    """A case of which each process took this long, with so many page faults in a call."""
+    one = build.planned(lab.base, **axes) if axes else lab.base
+    if axes:
+        lab.cases.append(one)
+    for n, (ms, count) in enumerate(zip(times, faults, strict=True)):
+        blocks = [BlockNoise(0.1, minor_faults=count * 4)] * 5
+        timing = dataclasses.replace(build.timing([[ms] * 4] * 5), noise=blocks)
+        lab.events.append(build.sample(one, n, ms, timing=timing))
+    return one
+
+
+@pytest.mark.parametrize(
+    ("times", "faults", "told"),
+    [
+        ((2.7, 3.7, 8.8, 9.6), (0, 395, 4002, 4064), True),
+        ((3.9, 6.9, 6.9, 7.6), (0, 2528, 2047, 2403), True),
+        ((2.7, 3.7, 8.8, 9.6), (4002, 4064, 0, 395), False),  # the quick ones have them
+        ((2.7, 3.7, 8.8, 9.6), (0, 3, 40, 40), False),  # too few to cost as much
+        ((2.7, 8.8, 3.7, 9.6), (0, 395, 4002, 4064), False),  # no line
+        ((2.7, 2.8, 2.9, 3.0), (0, 395, 4002, 4064), False),  # no difference worth a cause
+        ((2.7, 9.6), (0, 4064), False),  # two processes would agree with anything
+    ],
+)
+def test_processes_that_page_faults_made_slow_are_told_from_others(lab, build, times, faults, told):
+    _in_processes(lab, build, times, faults)
+    lab.ceilings = [dataclasses.replace(c, fault_us=2.6) for c in lab.ceilings]
+    record = lab.record()
+    assert record.page_faults_each == [float(f) for f in faults]
+    found = [f for f in record.findings if f.key == "uneven-faults"]
+    assert bool(found) == told
+    if told:
+        assert found[0].intervention.new == {"runner": "eager:allocator=retained"}
+
+
+def test_why_no_one_can_say_whether_a_row_is_faster_is_that_its_processes_differ(lab, build, parts):
+    lab.case(parts({"matmul": 5.0}), 5.0)
+    one = _in_processes(lab, build, (2.7, 8.8, 9.6), (0, 4002, 4064), precision="bf16-amp")
+    lab.ceilings = [dataclasses.replace(c, fault_us=2.6) for c in lab.ceilings]
+    record = lab.record(one)
+    assert {"too-noisy", "uneven-faults"} <= {f.key for f in record.findings}
+    assert record.explanation.key == "uneven-faults"

@@ -8,6 +8,7 @@ from itertools import pairwise
 from harness.explain.said import finding, ms_text, percent, times_text
 from harness.explain.scene import Row, Scene
 from harness.records.finding import Finding
+from harness.report.numbers import significant
 
 KNEE = 1.2
 """Doubling the batch that brings less throughput than this much more is beyond the knee."""
@@ -146,7 +147,7 @@ def pays_off(row: Row) -> Iterator[Finding]:
         "pays-off",
         "choice",
         row,
-        f"earned back after {calls:,} calls".replace(",", " ", 0),
+        f"earned back after {significant(calls, 2)} calls",
         f"ready after {ready.cold:.1f} s, its baseline after {base_ready.cold or 0:.1f} s; each "
         f"call saves {ms_text(saved)}"
         if base_ready and base_ready.cold is not None

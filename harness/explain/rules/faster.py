@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.explain.said import against, bytes_text, finding, ms_text, percent
-from harness.explain.scene import MOSTLY, OUTSIDE, PRODUCTS, SMALL, Row
-from harness.records.anatomy import COPY
+from harness.explain.scene import MOSTLY, OUTSIDE, PART_WORDS, PRODUCTS, SMALL, Row
+from harness.records.anatomy import COPY, GENERATED
 from harness.records.finding import Finding
 
 _LIMITED = 0.25
 """A baseline that reaches less of its format's rate than this was not limited by it."""
 _BEYOND = 1.25
 """By so much more than the rates do the products' times differ, where more than the format counts."""
+
+_LOST = 0.25
+"""Of what the products gain: what another part loses is told from there on."""
 
 
 def faster(row: Row) -> Iterator[Finding]:
@@ -65,8 +68,8 @@ def _format(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Fin
         evidence = {**evidence, "kernels": [k.name for k in kernels][:4]}
     reach = [one.place.arithmetic if one.place else None for one in (row, base)]
     evidence = {**evidence, "share_of_arithmetic": reach[0], "baseline_share_of_arithmetic": reach[1]}
-    if names and reach[1] is not None and reach[1] < _LIMITED:
-        yield _other_kernels(row, share, names, reach[1], evidence)
+    if reach[1] is not None and reach[1] < _LIMITED:
+        yield _other_kernels(row, share, names or "other kernels", reach[1], evidence)
         return
     said = [f"they ran as {names}"] if names else []
     if mine and theirs and mine > 1.1 * theirs:
@@ -109,11 +112,23 @@ def _other_kernels(row: Row, share: float, names: str, reach: float, evidence: d
         "gain",
         row,
         against(row),
-        f"{percent(min(1.0, share))} of the gain is in the matrix products: {names} does them in "
-        f"{ms_text(mine)}, and {whose} took {ms_text(theirs)}, at {percent(reach)} of what large products "
-        "reach: it was the kernels for these shapes and not the arithmetic of the format that limited them",
+        f"{percent(min(1.0, share))} of the gain is in the matrix products: {ms_text(mine)} by {names}, "
+        f"{ms_text(theirs)} by {whose}, at {percent(reach)} of what large products reach: it was the kernels "
+        f"for these shapes and not the arithmetic of the format that limited them{_given_back(row)}",
         {**evidence, "products_ms": mine, "baseline_products_ms": theirs},
     )
+
+
+def _given_back(row: Row) -> str:
+    """Where a good part of what the products gain is lost again."""
+    mine, theirs = row.beside
+    lost = {p: mine[p] - theirs.get(p, 0.0) for p in mine if p not in PRODUCTS}
+    part = max(lost, key=lambda p: lost[p], default="")
+    gained = sum(theirs.get(p, 0.0) - mine.get(p, 0.0) for p in PRODUCTS)
+    if not part or lost[part] < _LOST * gained:
+        return ""
+    words = "generated code and small operators" if part == GENERATED else PART_WORDS.get(part, part)
+    return f"; {percent(lost[part] / gained)} of that is lost again in its {words}"
 
 
 def _bytes(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Finding]:

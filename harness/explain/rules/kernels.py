@@ -1,4 +1,4 @@
-"""Products that another row of the same report does sooner in the same number format: it is the kernel."""
+"""Products that reach little of what the machine gives to large ones: it is the kernels, for these shapes."""
 
 from __future__ import annotations
 
@@ -11,45 +11,85 @@ from harness.records.events import OK
 from harness.records.finding import Finding
 
 LEAST_SHARE, LEAST_GAIN = 0.6, 1.3
+LEFT = 0.5
+"""Of a call: where arithmetic and then bytes account for less, the rest is how it is done."""
 
 
 def library_kernels(scene: Scene) -> Iterator[Finding]:
-    """Of a baseline that no ceiling bounds, where products take most of the time."""
+    """Of a baseline that no ceiling bounds, where products take most of the time.
+
+    Best shown by another row that does the same products sooner in the same number format. Without one it is
+    what is left: the products' own code takes the time, and the machine could do their arithmetic and then
+    their bytes in less than half of it.
+    """
     for row in scene:
-        if row.baseline is not None or row.bound != "none" or row.share(*PRODUCTS) < LEAST_SHARE:
+        if row.baseline is not None or row.share(*PRODUCTS) < LEAST_SHARE:
+            continue
+        if row.place is None or row.bound != "none" or row.place.arithmetic is None:
             continue
         mine = sum(row.parts.get(p, 0.0) for p in PRODUCTS)
         quicker = [
             (ms, other) for other in scene if (ms := _same_work(row, other)) and mine > LEAST_GAIN * ms
         ]
-        if not quicker:
-            continue
-        theirs, other = min(quicker, key=lambda x: x[0])
-        place = row.place
-        reach = (
-            f", at {percent(place.arithmetic)} of the rate of large ones"
-            if place and place.arithmetic
-            else ""
-        )
-        names = (
-            list(dict.fromkeys(f"{k.library}'s {k.name}" for k in row.anatomy.kernels)) if row.anatomy else []
-        )
-        ran = f" ({', '.join(names[:2])})" if names else ""
-        yield finding(
-            "library-kernels",
-            "place",
-            row,
-            f"{percent(row.share(*PRODUCTS))} of a call is in its matrix products{reach}",
-            f"its library's kernels{ran} are not made for these shapes: {other.record.label['runner']} does "
-            f"the same products in {ms_text(theirs)} and not in {ms_text(mine)}",
-            {
-                "products_ms": mine,
-                "other_products_ms": theirs,
-                "share_of_arithmetic": place.arithmetic if place else None,
-                "kernels": names or None,
-            },
-            also=[other.record.id],
-        )
+        if quicker:
+            yield _sooner(row, mine, *min(quicker, key=lambda x: x[0]))
+        elif row.place.arithmetic + (row.place.memory or 0.0) < LEFT:
+            yield _short_of(row, mine)
+
+
+def _sooner(row: Row, mine: float, theirs: float, other: Row) -> Finding:
+    """Another row's kernels do the same."""
+    return finding(
+        "library-kernels",
+        "place",
+        row,
+        f"{percent(row.share(*PRODUCTS))} of a call is in its matrix products, at {_reach(row)}",
+        f"its library's kernels{_ran(row)} are not made for these shapes: "
+        f"{other.record.label['runner']} does the same products in {ms_text(theirs)} and not in "
+        f"{ms_text(mine)}",
+        {**_evidence(row, mine), "other_products_ms": theirs},
+        also=[other.record.id],
+    )
+
+
+def _short_of(row: Row, mine: float) -> Finding:
+    """What takes the time is one library's code, and neither memory nor arithmetic is what it waits for."""
+    return finding(
+        "library-kernels",
+        "place",
+        row,
+        f"{percent(row.share(*PRODUCTS))} of a call is in its matrix products, at {_reach(row)}",
+        f"for these shapes its library's kernels{_ran(row)} are the limit, and neither memory nor arithmetic",
+        _evidence(row, mine),
+    )
+
+
+def _reach(row: Row) -> str:
+    """What the call reaches of the two ceilings of computing."""
+    place = row.place
+    assert place is not None
+    shares = ((place.arithmetic, "the arithmetic rate"), (place.memory, "the bandwidth"))
+    known = [f"{percent(share)} of {words}" for share, words in shares if share is not None]
+    return f"{' and '.join(known)} of large ones"
+
+
+def _ran(row: Row) -> str:
+    kernels = row.anatomy.kernels if row.anatomy else []
+    names = list(dict.fromkeys(f"{k.library}'s {k.name}" for k in kernels))
+    return f" ({', '.join(names[:2])})" if names else ""
+
+
+def _evidence(row: Row, mine: float) -> dict[str, object]:
+    place, kernels = row.place, row.anatomy.kernels if row.anatomy else []
+    assert place is not None
+    return {
+        "latency_ms": row.ms,
+        "products_ms": mine,
+        "share_of_arithmetic": place.arithmetic,
+        "share_of_bandwidth": place.memory,
+        "share_of_host": place.host,
+        "kernels": list(dict.fromkeys(f"{k.library}'s {k.name}" for k in kernels)) or None,
+    }
 
 
 def _same_work(row: Row, other: Row) -> float | None:

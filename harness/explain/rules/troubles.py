@@ -14,15 +14,15 @@ from harness.report.numbers import small
 
 FAULT_US = 0.2
 """What a page fault costs at least: the kernel takes the page, clears its 4 KiB and maps it."""
-_MOST_FAULT_US = 1.5
-_PAGE = 4096
+MOST_FAULT_US = 1.5
+PAGE = 4096
 _GIVEN_BACK = 128 << 10
 """Smaller pieces are kept by the allocator: glibc's first threshold for pages of their own (mallopt(3))."""
 LEAST_SHARE = 0.1
 _COPIES, _LOOKUPS, _FLOAT64 = 0.3, 0.4, 0.3
 _ZEROED = 0.2
-_SHORT_MS = 0.1
-"""An operator that takes longer is worth sharing between threads."""
+_SHORT_MS = 0.02
+"""An operator that takes longer is worth sharing between threads: to share one costs some microseconds."""
 _BUSY = 1.5
 """So many threads' worth of processor time, or more, for one thread's work."""
 
@@ -181,7 +181,7 @@ def _faults(row: Row) -> Iterator[Finding]:
         return
     measured = row.ceilings.fault_us if row.ceilings else None
     # Measured beside a neighbour it may be anything; and all threads may take their faults at once.
-    least_ms = faults * min(measured or FAULT_US, _MOST_FAULT_US) / 1e3 / max(1, record.case.threads)
+    least_ms = faults * min(measured or FAULT_US, MOST_FAULT_US) / 1e3 / max(1, record.case.threads)
     largest = anatomy.demand.largest_bytes if anatomy and anatomy.demand else None
     if least_ms / row.ms < LEAST_SHARE or (largest is not None and largest < _GIVEN_BACK):
         return
@@ -189,7 +189,7 @@ def _faults(row: Row) -> Iterator[Finding]:
         "page-faults",
         "trouble",
         row,
-        f"{faults:.0f} page faults in each call ({bytes_text(faults * _PAGE)})",
+        f"{faults:.0f} page faults in each call ({bytes_text(faults * PAGE)})",
         "the allocator gives large temporaries back to the kernel after each use, and every call gets new "
         f"pages, each cleared and mapped first: at least {ms_text(least_ms)} of {ms_text(row.ms)}",
         {
