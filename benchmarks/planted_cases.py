@@ -242,7 +242,7 @@ PLANTS: tuple[Plant, ...] = (
     ),
     Plant(
         "uneven",
-        "an intermediate result of 32 MiB that every other process gets in new pages, the others in kept ones",
+        "a result of 32 MiB that every other process gets in new pages, the others in kept ones",
         (Row("uneven-faults", "uneven", batch=16),),
         also=("page-faults", "memory-bound", "too-noisy"),
         why="where most processes have the faults, so has the middle one",
