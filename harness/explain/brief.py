@@ -89,7 +89,12 @@ def _bound(row: Row) -> str:
         "arithmetic": f"arithmetic bounds it (it reaches {percent(place.share)} of what large products do)",
         "waiting": f"it waits for {percent(place.share)} of a call",
     }.get(place.bound)
-    return f"{text}; {words}." if words else f"{text}; no single ceiling of this machine bounds it."
+    if words:
+        return f"{text}; {words}."
+    limit = row.record.explanation and row.record.explanation.key == "library-kernels"
+    if limit:
+        return f"{text}; its kernels limit it, and not a ceiling of this machine."
+    return f"{text}; no single ceiling of this machine bounds it."
 
 
 def _why(row: Row) -> str:
