@@ -24,6 +24,7 @@ _MACHINE = {
 _SETTINGS = {
     "block_s": "seconds of a block",
     "blocks": "blocks",
+    "warm_up_s": "seconds of warm-up at most",
     "tolerance": "tolerance by option",
 }
 _NONE = "none"

@@ -73,7 +73,7 @@ class TimedCase:
         settings = self.job.settings
         if self.job.planned.emulated:
             return engine.Budget.emulated(settings.block_s, settings.blocks)
-        return engine.Budget(block=settings.block_s, blocks=settings.blocks)
+        return engine.Budget(warm_up_max=settings.warm_up_s, block=settings.block_s, blocks=settings.blocks)
 
     def audit(self) -> Audit:
         """Who watches the timed blocks."""

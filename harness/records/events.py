@@ -97,6 +97,8 @@ class Settings:
     """No new replicate is started so many seconds after the first pass."""
     block_s: float = 0.1
     blocks: int = 5
+    warm_up_s: float = 3.0
+    """The longest warm-up: a replicate that has not become steady by then is timed as it is."""
     tolerance: float | None = None
     """Loosens every tolerance to this; printed with every result."""
     memory: bool = True

@@ -1,13 +1,17 @@
 """Runs the command in this process, or in one of its own, and reads back what it kept."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from harness.records.events import Settings
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 
@@ -57,6 +61,11 @@ def harness_command(tmp_path, capfd, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HARNESS_RESULTS", raising=False)
+    for room in ("run", "claiming"):
+        module = importlib.import_module(f"harness.cli.{room}")
+        # What is tested is what becomes of numbers and not how good they are: beside other tests a process
+        # would seldom become steady, and warm up for as long as it may.
+        monkeypatch.setattr(module, "Settings", partial(Settings, warm_up_s=0.3, block_s=0.02))
 
     def call(*arguments):
         texts = _quick([str(a) for a in arguments])

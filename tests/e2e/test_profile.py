@@ -179,7 +179,7 @@ def test_the_mlp_spends_its_time_in_matrix_products(harness_command):
 @pytest.mark.parametrize(
     ("model", "runner", "operator"),
     [
-        ("cnn", "compile", "cpp_fused"),
+        ("mlp:hidden_dim=64", "compile", "cpp_fused"),
         ("cnn", "onnxruntime", "Conv"),
         ("transformer", "eager", "aten::addmm"),
     ],

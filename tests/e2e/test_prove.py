@@ -35,13 +35,21 @@ def few(monkeypatch):
     return mode
 
 
-def test_a_cause_that_is_taken_away_is_proved_and_one_that_is_none_is_not(few, tmp_path):
+@pytest.fixture
+def beside_others():
+    """Locks that measure beside others; what they hold all the same is freed."""
+    locks = Locks(None, False, lambda text: None)
+    yield locks
+    locks.close()
+
+
+def test_a_cause_that_is_taken_away_is_proved_and_one_that_is_none_is_not(few, tmp_path, beside_others):
     lab = Laboratory(
         folder=Folder(tmp_path / "results"),
         plugins=PluginRequest.from_options((str(PLUGIN),)),
         mode=few,
         seed=0,
-        locks=Locks(None, False, lambda text: None),
+        locks=beside_others,
         command="harness explain --prove",
         tell=lambda text: None,
     )
@@ -67,11 +75,9 @@ def test_a_cause_that_is_taken_away_is_proved_and_one_that_is_none_is_not(few, t
     assert "cannot be planned here" in gone.reason
 
 
-def test_a_tolerance_of_the_run_holds_in_its_experiments(tmp_path):
+def test_a_tolerance_of_the_run_holds_in_its_experiments(tmp_path, beside_others):
     plugins = PluginRequest.from_options((str(PLUGIN),))
-    lab = Laboratory(
-        Folder(tmp_path), plugins, rule.MODES["quick"], 7, Locks(None, False, print), "", print, 0.3
-    )
+    lab = Laboratory(Folder(tmp_path), plugins, rule.MODES["quick"], 7, beside_others, "", print, 0.3)
     asked = lab.request(matrix(BASE))
     assert (asked.tolerance, asked.settings.tolerance, asked.seed) == (0.3, 0.3, 7)
 
