@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.explain.rules.bounds import BOUNDS
-from harness.explain.said import against, percent, times_text
+from harness.explain.said import against, ms_text, percent, times_text
 from harness.explain.scene import MOSTLY, OUTSIDE, PART_WORDS, PRODUCTS, SMALL, Row
 from harness.records.anatomy import CAST, COPY
 from harness.records.finding import PROVED, SHOWN, WITHDRAWN, Coverage, Explanation, Finding
@@ -105,6 +105,11 @@ def _ruled_out(row: Row, findings: Sequence[Finding]) -> list[str]:
     """What was looked for and is not the cause, each with its value."""
     if row.anatomy is None:
         return ["it was not taken apart (harness run --anatomy does)"]
+    if row.disturbed:
+        took = f"{ms_text(row.anatomy.plain_ms)} and not {ms_text(row.ms)}"
+        return [
+            f"its parts are not known: where it was taken apart a call took {took}, disturbed by other work"
+        ]
     found = [
         f"{f.cause} (withdrawn: an experiment did not bear it out)"
         for f in findings

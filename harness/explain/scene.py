@@ -50,6 +50,8 @@ PART_WORDS = {
 }
 WIDE = 0.25
 """From this half-width on an interval that holds 1 says nothing."""
+UNLIKE = 3.0
+"""A process in which a call takes so many times longer, or less, than where it was timed is no witness."""
 MOSTLY = 0.5
 """The part that accounts for half of a difference is where its cause is."""
 LEAST_GAIN = 0.03
@@ -87,13 +89,21 @@ class Row:
         watched is a little slower, and its parts with it.
         """
         anatomy = self.anatomy
-        if anatomy is None:
+        if anatomy is None or self.disturbed:
             return {}
         parts = {**anatomy.categories, OUTSIDE: max(0.0, anatomy.outside_ms)}
         total = sum(parts.values())
         if total <= 0:
             return {}
         return {name: ms * self.ms / total for name, ms in parts.items() if ms > 0}
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether the process that took it apart was so much slower, or quicker, than those that timed
+        it, that its parts are not theirs.
+        """
+        plain = self.anatomy.plain_ms if self.anatomy else 0.0
+        return plain > 0 and not 1 / UNLIKE < plain / self.ms < UNLIKE
 
     def share(self, *parts: str) -> float:
         """Of the call that these parts take; 0 without anatomy."""

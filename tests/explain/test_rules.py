@@ -367,3 +367,12 @@ def test_why_no_one_can_say_whether_a_row_is_faster_is_that_its_processes_differ
     record = lab.record(one)
     assert {"too-noisy", "uneven-faults"} <= {f.key for f in record.findings}
     assert record.explanation.key == "uneven-faults"
+
+
+def test_a_process_that_other_work_slowed_down_is_no_witness_of_the_parts(lab, parts):
+    lab.case(parts({"matmul": 2.0, "elementwise": 2.0}), 4.0)
+    taken = parts({"matmul": 40.0, "generated": 0.1})
+    one = lab.case(taken, 5.0, runner="compile")
+    record = lab.record(one)
+    assert not record.explanation.explained
+    assert "a call took 40.1 ms and not 5.00 ms" in record.explanation.ruled_out[0]
