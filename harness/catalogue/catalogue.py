@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from harness import registry
-from harness.catalogue import params
-from harness.catalogue.loading import Loaded, describe, plugins_disabled
+from harness.catalogue import params, targets
+from harness.catalogue.loading import Loaded, adopt, describe, plugins_disabled
 from harness.catalogue.provided import CLASSES, Problem, Provided
 from harness.catalogue.specs import Spec
 from harness.catalogue.suggest import listing, suggestion
 from harness.components import KINDS, Component, Precision
-from harness.errors import AmbiguousName, PluginError, UnknownName
+from harness.errors import AmbiguousName, PluginError, UnknownName, UsageError
 from harness.hookspecs import CATALOGUE_HOOKS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -46,7 +47,9 @@ class Catalogue:
                 for count, component in enumerate(implementation.function() or ()):
                     if count >= _LIMIT:
                         raise PluginError(f"{CATALOGUE_HOOKS[kind]} yields without end")
-                    reason = problem_with(component, kind)
+                    # What was adopted is called as it is written, and was looked at when it was.
+                    adopted = origin.source.startswith(targets.SCHEME)
+                    reason = None if adopted else problem_with(component, kind)
                     if reason:
                         self._leave_out(origin, f"{CATALOGUE_HOOKS[kind]}: {reason}")
                         continue
@@ -80,6 +83,8 @@ class Catalogue:
             AmbiguousName: two do, and the spec does not say whose.
         """
         spec = Spec(spec) if isinstance(spec, str) else spec
+        if spec.target is not None:
+            self._adopt(kind, spec)
         found = self._providers.get((kind, spec.name), [])
         if spec.distribution:
             owner = spec.distribution
@@ -94,6 +99,24 @@ class Catalogue:
                 f"say whose: {first}/{spec.name}; or leave one out: --plugin no:{first}",
             )
         return found[0]
+
+    def _adopt(self, kind: str, spec: Spec) -> None:
+        """Takes in what a callable of a file or a module makes, once."""
+        assert spec.target is not None
+        target = replace(spec.target, given=self.loaded.given)
+        known = self._providers.get((kind, spec.name), [])
+        if not known:
+            origin = adopt(self.loaded, target)
+            plugin = self.loaded.manager.get_plugin(origin.source)
+            (model,) = plugin.harness_models()  # type: ignore[union-attr]
+            model.check()
+            self._providers[kind, spec.name] = [Provided(model, origin)]
+        elif known[0].origin.source not in (target.source, *self.loaded.chosen):
+            places = [source.partition(":")[2] for source in (known[0].origin.source, target.source)]
+            raise UsageError(
+                f"two models would both be called {spec.name}: {' and '.join(places)}",
+                "measure each in a run of its own",
+            )
 
     def _unknown(self, kind: str, spec: Spec) -> UnknownName:
         problems = [str(p) for p in self.problems]

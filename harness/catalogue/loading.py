@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pluggy
 
 from harness import hookspecs
+from harness.catalogue import targets
 from harness.catalogue.provided import Origin, Problem
 from harness.catalogue.suggest import suggestion
 from harness.errors import PluginError, UsageError
@@ -46,19 +46,26 @@ class PluginRequest:
 
     extra: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    given: targets.Given = targets.NOTHING
+    """What goes into models that are named by their file or module."""
 
     @classmethod
-    def from_options(cls, texts: Iterable[str]) -> PluginRequest:
+    def from_options(
+        cls, texts: Iterable[str], inputs: Iterable[str] = (), inputs_file: str | None = None
+    ) -> PluginRequest:
         """Splits the option's texts; `no:NAME` blocks, anything else loads."""
         texts = list(texts)
         if any(not t.removeprefix("no:").strip() for t in texts):
             raise UsageError("--plugin is empty", "give a module, a file ending in .py, or no:NAME")
         extra = [t for t in texts if not t.startswith("no:")]
         blocked = [t[3:] for t in texts if t.startswith("no:")]
-        return cls(tuple(_absolute(t) for t in extra), tuple(blocked))
+        given = targets.given(inputs, inputs_file)
+        return cls(tuple(_absolute(t) for t in extra), tuple(blocked), given)
 
 
 def _absolute(text: str) -> str:
+    if text.startswith(targets.SCHEME):
+        return text
     is_file = text.endswith(".py") or os.sep in text
     return str(Path(text).expanduser().resolve()) if is_file else text
 
@@ -72,6 +79,9 @@ class Loaded:
     """id(plugin) -> where it comes from."""
     problems: list[Problem] = field(default_factory=list)
     blocked: tuple[str, ...] = ()
+    given: targets.Given = targets.NOTHING
+    chosen: tuple[str, ...] = ()
+    """Sources of adopted models that were asked for as they are, and not by what stands for them here."""
 
     def origin(self, plugin: Any) -> Origin:
         return self.origins[id(plugin)]
@@ -116,7 +126,8 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
     request = request or PluginRequest()
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    loaded = Loaded(manager, blocked=request.blocked)
+    loaded = Loaded(manager, blocked=request.blocked, given=request.given)
+    loaded.chosen = tuple(text for text in request.extra if _is_target(text))
     for name in BUILTINS:
         if name not in request.blocked:
             _register(loaded, importlib.import_module(name), Origin(name, f"builtin:{name}"))
@@ -128,7 +139,7 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
             origin = Origin(point.name, f"entry:{dist}/{point.name}", dist, version)
             if wanted is None or origin.source in wanted:
                 _guarded(loaded, origin, point.load)
-    for text in request.extra:
+    for text in dict.fromkeys((*request.extra, *sorted(w for w in wanted or () if _is_target(w)))):
         origin = _origin_of(text)
         if origin.plugin in request.blocked:
             continue
@@ -137,11 +148,42 @@ def load(request: PluginRequest | None = None, only: Iterable[str] | None = None
             _guarded(loaded, origin, lambda o=origin: _import(o))
             if len(loaded.problems) > before:
                 problem = loaded.problems[-1]
-                raise PluginError(f"--plugin {text}: {problem.reason}", detail=problem.detail)
+                what = origin.plugin if _is_target(text) else f"--plugin {text}"
+                raise PluginError(f"{what}: {problem.reason}", detail=problem.detail)
     return loaded
 
 
+def adopt(loaded: Loaded, target: targets.Target) -> Origin:
+    """Adds the model that a callable in a file or a module makes.
+
+    Raises:
+        UsageError: it is not there, or makes no model.
+        PluginError: its code failed.
+    """
+    if target.is_file and not Path(target.where).expanduser().is_file():
+        raise UsageError(f"{target.text}: there is no file {target.where}")
+    origin = _origin_of(target.source)
+    try:
+        _register(loaded, _import(origin), origin)
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        detail = "".join(traceback.format_exception(error))
+        raise PluginError(f"{target.text}: {describe(error)}", detail=detail) from error
+    return origin
+
+
+def _is_target(source: str) -> bool:
+    return source.startswith(targets.SCHEME)
+
+
 def _origin_of(text: str) -> Origin:
+    if _is_target(text):
+        from harness.catalogue import adopted
+
+        target = targets.of_source(text)
+        owner = (None, None) if target.is_file else _distribution_of(target.where)
+        return Origin(target.name, text, *owner, digest=adopted.digest(target))
     if not (text.endswith(".py") or os.sep in text):
         return Origin(text, f"module:{text}", *_distribution_of(text))
     path = Path(text)
@@ -157,8 +199,12 @@ def _distribution_of(module: str) -> tuple[str | None, str | None]:
     return (owners[0], metadata.version(owners[0])) if owners else (None, None)
 
 
-def _import(origin: Origin) -> ModuleType:
+def _import(origin: Origin) -> Any:
     how, _, what = origin.source.partition(":")
+    if _is_target(origin.source):
+        from harness.catalogue import adopted
+
+        return adopted.plugin(targets.of_source(origin.source))
     if how == "module":
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.catalogue import targets
 from harness.errors import UsageError
 
 _KEY_VALUE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\s*=")
@@ -24,6 +25,8 @@ class Spec:
     name: str
     values: tuple[tuple[str, str], ...] = ()
     distribution: str | None = None
+    target: targets.Target | None = None
+    """What the name stands for where nobody announced it: a callable in a file or a module."""
 
     def __str__(self) -> str:
         head = f"{self.distribution}/{self.name}" if self.distribution else self.name
@@ -49,6 +52,10 @@ def parse(text: str, kind: str) -> Spec:
         UsageError: the text is empty, names a file, has a parameter without `=` or the same twice.
     """
     text = text.strip()
+    found = targets.split(text) if kind == "model" else None
+    if found is not None:
+        target, tail = found
+        return Spec(target.name, _values(text, target.text, tail), target=target)
     head, colon, tail = text.partition(":")
     head = head.strip()
     if not head:
@@ -60,14 +67,21 @@ def parse(text: str, kind: str) -> Spec:
     if _FILE.search(head) or head.startswith((".", "/")) or head.count("/") > 1:
         raise UsageError(
             f"{head!r} is a file, not the name of a {kind}",
-            "load a plugin file with --plugin FILE and select what it provides by name",
+            f"name what makes the model: {head}:NAME; a plugin is loaded with --plugin {head}"
+            if kind == "model" and head.endswith(".py")
+            else "load a plugin file with --plugin FILE and select what it provides by name",
         )
     distribution, slash, name = head.rpartition("/")
     if not name or (slash and not distribution):
         raise UsageError(f"no {kind} name in {head!r}", "a name is `name` or `distribution/name`")
-    values: list[tuple[str, str]] = []
     if colon and not tail.strip():
         raise UsageError(f"{text!r}: nothing follows the colon", f"write {head} alone, or {head}:key=value")
+    return Spec(name, _values(text, head, tail), distribution or None)
+
+
+def _values(text: str, head: str, tail: str) -> tuple[tuple[str, str], ...]:
+    """`key=value,key=value` as pairs."""
+    values: list[tuple[str, str]] = []
     for piece in tail.split(",") if tail else []:
         key, equals, value = piece.partition("=")
         key = key.strip()
@@ -78,7 +92,7 @@ def parse(text: str, kind: str) -> Spec:
         if key in dict(values):
             raise UsageError(f"{key!r} is given twice in {text!r}")
         values.append((key, value.strip()))
-    return Spec(name, tuple(values), distribution or None)
+    return tuple(values)
 
 
 def parse_all(texts: Iterable[str], kind: str) -> list[Spec]:

@@ -72,6 +72,7 @@ _LIVE_ONLY = compare_live.PARAMETERS
     help="What is too little to matter: equivalent is within it, material beyond it.",
 )
 @options.axes("to compare")
+@options.inputs
 @compare_live.live_options
 @options.lock
 @options.table_or_json
@@ -84,7 +85,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 
     \b
     harness compare -m mlp -b 64 --base runner=eager --new runner=compile
-    harness compare -m net:model --base-plugin old/net.py --new-plugin new/net.py --fail-on material
+    harness compare -m net --base-plugin old/net.py --new-plugin new/net.py --fail-on material
     harness compare --base-python venv1/bin/python --new-python venv2/bin/python
     harness compare --show latest
     harness compare --runs baseline.json latest
@@ -165,11 +166,10 @@ def _stored(ctx: click.Context, given: dict[str, Any]) -> ComparisonReport:
 
 def _again(ctx: click.Context, given: dict[str, Any], folder: Folder, base: Report, new: Report) -> Report:
     # Here and not above: comparing what is stored loads nothing that measures.
-    from harness.catalogue.loading import PluginRequest
     from harness.cli.remeasure import again
 
     pairs, _ = match(base, new)
-    plugins = PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"]))
+    plugins = options.plugin_request(ctx, given)
     devices = tuple({p.base.case.device for p in pairs})
     with options.locks(given, devices) as locks:
         return again(base, new, pairs, plugins, folder, _command_line(), given["force"], locks)

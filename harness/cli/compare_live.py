@@ -227,7 +227,7 @@ def _arm(
     return ArmRequest(
         name=name,
         matrix=Matrix(**{axis: [value] for axis, value in own.items()}),
-        plugins=PluginRequest.from_options(texts),
+        plugins=PluginRequest.from_options(texts, given["input"], given["inputs"]),
         own_plugins=plugins,
         python=_interpreter(given[f"{which}_python"], f"--{which}-python"),
     )

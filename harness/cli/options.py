@@ -14,6 +14,7 @@ from harness import registry
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.catalogue.loading import PluginRequest
     from harness.execute.lock import Locks
     from harness.execute.one import OneRequest
     from harness.records.case import PlannedCase
@@ -83,6 +84,34 @@ def plugins(function: F) -> F:
     return click.option(
         "-v", "--verbose", is_flag=True, help="Show tracebacks and what child processes printed."
     )(function)
+
+
+def inputs(function: F) -> F:
+    """--input and --inputs of a command that calls models."""
+    function = click.option(
+        "--inputs",
+        metavar="FILE",
+        help="What goes into a model of your own: a .npz file with one array for each input, batch first.",
+    )(function)
+    return click.option(
+        "--input",
+        multiple=True,
+        metavar="NAME=DTYPE[DIMS]",
+        help="The same drawn at random: x=float32[batch,3,224,224], ids=int64[batch,128;0..30521]. May be "
+        "repeated.",
+    )(function)
+
+
+def plugin_request(ctx: click.Context, given: dict[str, Any]) -> PluginRequest:
+    """What --plugin, --input and --inputs say of where components and their inputs come from.
+
+    Raises:
+        UsageError: they do not fit together.
+    """
+    from harness.catalogue.loading import PluginRequest
+
+    texts = plugin_texts(ctx, given["plugin"])
+    return PluginRequest.from_options(texts, given.get("input", ()), given.get("inputs"))
 
 
 def plugin_texts(ctx: click.Context, own: tuple[str, ...]) -> tuple[str, ...]:
@@ -218,7 +247,7 @@ def case(**defaults: str) -> Callable[[F], F]:
             show_default=True,
             help="For weights and inputs.",
         )(function)
-        return single_axes(known)(function)
+        return single_axes(known)(inputs(function))
 
     return decorate
 
@@ -295,7 +324,6 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
         UsageError: an option names several, or `all`.
     """
     # Here and not above: every command imports this module, and `harness list` is to be quick.
-    from harness.catalogue.loading import PluginRequest
     from harness.execute.one import OneRequest
     from harness.jobs import Matrix
     from harness.plan.suites import Axes
@@ -315,7 +343,7 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
         raise UsageError("--timeout must be a finite number")
     return OneRequest(
         matrix=Matrix(**{axis: list(values) for axis, values in axes.given().items()}),
-        plugins=PluginRequest.from_options(plugin_texts(ctx, given["plugin"])),
+        plugins=plugin_request(ctx, given),
         seed=given["seed"],
         timeout_s=given["timeout"],
     )

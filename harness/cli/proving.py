@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from harness.catalogue.targets import SCHEME
 from harness.cli import options
 from harness.cli.show import message
 from harness.errors import ExitCode, Terminated, UsageError
@@ -147,7 +148,7 @@ class _laboratory:  # noqa: N801  a context manager, used like a function
     def __init__(self, ctx: click.Context, given: dict[str, Any], report: Report) -> None:
         self._given = given
         self._report = report
-        self._texts = options.plugin_texts(ctx, given["plugin"]) or _files_of(report)
+        self._texts = (*(options.plugin_texts(ctx, given["plugin"]) or _files_of(report)), *_adopted(report))
 
     def __enter__(self) -> Any:
         from harness.catalogue.loading import PluginRequest
@@ -170,6 +171,12 @@ class _laboratory:  # noqa: N801  a context manager, used like a function
 
     def __exit__(self, *raised: Any) -> None:
         self._locks.__exit__(*raised)
+
+
+def _adopted(report: Report) -> tuple[str, ...]:
+    """Models that the run took from files or modules, with their inputs."""
+    sources = [p.source for r in report.records for p in r.providers if p.kind == "model"]
+    return tuple(dict.fromkeys(s for s in sources if s.startswith(SCHEME)))
 
 
 def _files_of(report: Report) -> tuple[str, ...]:

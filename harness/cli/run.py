@@ -15,8 +15,8 @@ from harness import inventory, registry
 from harness.analyse.analyse import analyse, record_of
 from harness.catalogue import params
 from harness.catalogue.catalogue import unknown_name
-from harness.catalogue.loading import PluginRequest
 from harness.catalogue.specs import parse
+from harness.catalogue.targets import split
 from harness.cli import aiming, options
 from harness.cli.display import LiveDisplay, PlainDisplay, how_long
 from harness.cli.show import in_order, message, reporter, show, show_details
@@ -101,6 +101,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
     help="For weights, inputs and the order of the cases.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
+@options.inputs
 @options.lock
 @options.output
 @options.results
@@ -172,14 +173,14 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     name = given["suite"]
     if name == "":
         raise UsageError("--suite is empty", "`harness list suites` shows the suites here")
-    if name is None and not axes.given():
+    if name is None and (not axes.given() or _only_own_models(axes)):
         name = registry.defaults()["run"]["suite"]
     if given["baseline"] == "":
         raise UsageError("--baseline is empty", "give axis=value,..., or `none` for no speed-ups")
     suite = suites.find(name) if name else None
     return RunRequest(
         matrices=suites.matrices(axes, suite),
-        plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
+        plugins=options.plugin_request(ctx, given),
         settings=Settings(
             timeout_s=given["timeout"],
             tolerance=given["tolerance"],
@@ -196,6 +197,14 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
         seed=given["seed"],
         command=shlex.join(["harness", *sys.argv[1:]]),
     )
+
+
+def _only_own_models(axes: suites.Axes) -> bool:
+    """Whether all that is said is which models to measure, and they are a user's own: then the suite says the
+    rest, since one configuration of a model would have nothing beside it.
+    """
+    said = axes.runner or axes.precision
+    return bool(axes.model) and not said and all(split(t) is not None for t in axes.model)
 
 
 def _devices(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | None:
@@ -224,6 +233,8 @@ def _check_names(request: RunRequest) -> None:
                     known.setdefault(name, []).append(row)
         names = sorted({row["name"] for rows in known.values() for row in rows})
         for spec in (parse(t, kind) for m in request.matrices for t in getattr(m, kind) if t != "all"):
+            if spec.target is not None:
+                continue  # the plan's child looks for it
             rows = known.get(spec.name)
             if rows is None:
                 raise unknown_name(kind, spec, names, found["problems"])

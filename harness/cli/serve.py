@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from harness import registry
-from harness.catalogue.loading import PluginRequest
 from harness.cli import options
 from harness.errors import UsageError
 from harness.plan.suites import Axes
@@ -17,6 +16,7 @@ from harness.serve.settings import MOST_BATCH, ServeSettings, token_in
 
 @click.command("serve", short_help="Serve a model over HTTP: /infer, /health, /benchmark/quick, /metrics.")
 @options.single_axes(registry.defaults()["single"], without=("batch_size",))
+@options.inputs
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option(
     "--port",
@@ -102,7 +102,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         precision=given["precision"],
         device=given["device"],
         threads=threads[0] if threads else None,
-        plugins=PluginRequest.from_options(options.plugin_texts(ctx, given["plugin"])),
+        plugins=options.plugin_request(ctx, given),
         seed=given["seed"],
         also=given["also"],
         queue=given["queue"],

@@ -81,7 +81,7 @@ def test_the_same_name_twice_is_measured_once():
         ("mlp:a=1,", "is no key=value", "mlp:key=value"),
         ("mlp:=3", "is no key=value", "mlp:key=value"),
         ("mlp:a=1,a=2", "'a' is given twice", None),
-        ("net.py", "is a file, not the name of a model", "--plugin FILE"),
+        ("net.py", "is a file, not the name of a model", "net.py:NAME; a plugin is loaded with --plugin"),
         ("./net", "is a file, not the name of a model", "--plugin FILE"),
         ("net.onnx:batch=3", "is a file, not the name of a model", "--plugin FILE"),
         ("a/b/c", "is a file, not the name of a model", "--plugin FILE"),

@@ -1,0 +1,101 @@
+"""Models that nobody announced: `net.py:build`, `package.module:Net`, written where a name would stand.
+
+Text alone is looked at here. `harness.catalogue.adopted` makes a model of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UsageError
+
+_ATTRIBUTE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_FILE = re.compile(rf"(?P<where>.+\.py):(?P<attribute>{_ATTRIBUTE})(?::(?P<values>.*))?", re.S)
+_MODULE = re.compile(
+    rf"(?P<where>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+):(?P<attribute>{_ATTRIBUTE})(?::(?P<values>.*))?", re.S
+)
+_OPTION = re.compile(r";(input|inputs)=")
+SCHEME = "model:"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says of the inputs of such models."""
+
+    inputs: tuple[str, ...] = ()
+    """`--input`: name=dtype[dims;low..high], one for each input."""
+    file: str | None = None
+    """`--inputs`: a file of arrays, one for each input."""
+
+
+NOTHING = Given()
+
+
+@dataclass(frozen=True)
+class Target:
+    """A callable or a module: in a file, or in an installed module."""
+
+    where: str
+    """A path ending in .py, or a module's dotted name."""
+    attribute: str
+    given: Given = NOTHING
+
+    @property
+    def is_file(self) -> bool:
+        return self.where.endswith(".py")
+
+    @property
+    def name(self) -> str:
+        """What its cases call it: the same wherever the file lies."""
+        where = Path(self.where).name if self.is_file else self.where
+        return f"{where}:{self.attribute}"
+
+    @property
+    def text(self) -> str:
+        """As it is written on the command line, without parameters."""
+        return f"{self.where}:{self.attribute}"
+
+    @property
+    def source(self) -> str:
+        """How another process finds it again: where it is, and what its inputs are."""
+        where = str(Path(self.where).expanduser().resolve()) if self.is_file else self.where
+        text = f"{SCHEME}{where}:{self.attribute}"
+        text += "".join(f";input={one}" for one in self.given.inputs)
+        return text + (f";inputs={self.given.file}" if self.given.file else "")
+
+
+def split(text: str) -> tuple[Target, str] | None:
+    """(the target, the text of its parameters), or None if the text is no target."""
+    match = _FILE.fullmatch(text) or _MODULE.fullmatch(text)
+    if match is None or match["attribute"] is None:
+        return None
+    return Target(match["where"].strip(), match["attribute"]), match["values"] or ""
+
+
+def of_source(source: str) -> Target:
+    """The target that `Target.source` wrote."""
+    head, *rest = _OPTION.split(source.removeprefix(SCHEME))
+    where, _, attribute = head.rpartition(":")
+    pairs = list(zip(rest[::2], rest[1::2], strict=True))
+    inputs = tuple(value for key, value in pairs if key == "input")
+    return Target(where, attribute, Given(inputs, next((v for k, v in pairs if k == "inputs"), None)))
+
+
+def given(inputs: Iterable[str], file: str | None) -> Given:
+    """What `--input` and `--inputs` said, the path absolute.
+
+    Raises:
+        UsageError: both were given, or the file is not there.
+    """
+    texts = tuple(inputs)
+    if file is None:
+        return Given(texts)
+    if texts:
+        raise UsageError("--input and --inputs both say what goes in", "give one of them")
+    path = Path(file).expanduser().resolve()
+    if not path.is_file():
+        raise UsageError(f"--inputs {file}: there is no such file")
+    return Given(file=str(path))
