@@ -87,7 +87,10 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     _check(given)
     whole = ordered(read(folder, given["run"]), None)
     axes = Axes.from_texts(**{a: given[a] for a in AXES}).given()
-    report = _only(explained(whole), axes) if axes else explained(whole)
+    for text in whole.run.damage:
+        message(text)
+    told = explained(whole)
+    report = _only(told, axes) if axes else told
     code: ExitCode | None = None
     if given["waterfall"]:
         return _waterfall(ctx, given, report, whole)
@@ -97,9 +100,10 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         path = folder.find(given["run"])
         made, code = prove(ctx, given, report, path if path.suffix == ".jsonl" else None)
         whole = replace(whole, proofs=[*whole.proofs, *made])
-        report = _only(explained(whole), axes) if axes else explained(whole)
+        told = explained(whole)
+        report = _only(told, axes) if axes else told
     if given["in_brief"]:
-        sentences = brief(report)
+        sentences = brief(told, report.records, limits)
         if not sentences:
             message("nothing that was measured is correct and verified: no findings")
         lines = sentences if given["format_"] != options.MARKDOWN else [f"- {s}" for s in sentences]
@@ -129,6 +133,14 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("--only chooses what --prove proves", "add --prove")
     if given["proving"] and given["waterfall"]:
         raise UsageError("--prove and --waterfall are two measurements", "one after the other")
+    if given["waterfall"] and given["in_brief"]:
+        raise UsageError("--waterfall shows its steps, and --brief five sentences", "one after the other")
+    if not (given["proving"] or given["waterfall"]):
+        source = click.get_current_context().get_parameter_source
+        for name in ("most", "mode", "wait", "no_lock"):
+            if source(name) is click.core.ParameterSource.COMMANDLINE:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} is about measuring, and nothing is measured", "add --prove")
 
 
 def _waterfall(ctx: click.Context, given: dict[str, Any], shown: Any, whole: Any) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from harness.analyse.analyse import group_key
 from harness.records.events import OK
 from harness.records.report import Record
+from harness.report.numbers import small
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Limits:
     @property
     def given(self) -> bool:
         return any(v is not None for v in (self.latency_ms, self.error, self.memory_mib))
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,10 @@ def broken(record: Record, limits: Limits) -> str | None:
         # A limit is kept if the whole interval keeps it.
         high = record.latency_ms.high if record.latency_ms.high is not None else latency
         if high > limits.latency_ms:
-            beyond = f"{high:.3g} ms" if high == latency else f"{latency:.3g} ms (up to {high:.3g})"
-            return f"latency {beyond} > {limits.latency_ms:g} ms"
+            beyond = f"{high:.4g} ms" if high == latency else f"{latency:.4g} ms (up to {high:.4g})"
+            return f"latency {beyond} > {limits.latency_ms:.4g} ms"
     if limits.error is not None and (error is None or error > limits.error):
-        return "its error is not known" if error is None else f"error {error:.2g} > {limits.error:g}"
+        return "its error is not known" if error is None else f"error {small(error)} > {small(limits.error)}"
     if limits.memory_mib is not None and (memory is None or memory > limits.memory_mib):
         return (
             "its memory is not known"

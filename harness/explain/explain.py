@@ -25,6 +25,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
     frozenset({*BOUNDS, "library-kernels"}),
     frozenset(
         {
+            "kept-pages",
             "native-format",
             "half-the-bytes",
             "fused",
@@ -38,7 +39,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
             "too-noisy",
         }
     ),
-    frozenset({"same-operators", "fused", "prepacked", "other-kernels", "amdahl"}),
+    frozenset({"same-operators", "kept-pages", "fused", "prepacked", "other-kernels", "amdahl"}),
     frozenset({"incorrect", "saturated"}),
     frozenset({"weights-kept", "weights-cast"}),
     frozenset({"threads", "waiting"}),

@@ -44,9 +44,16 @@ def _lever(finding: Finding, row: Row) -> tuple[dict[str, Any], Intervention] | 
                     expect=lever.get("expect", "faster"),
                     per_item=lever.get("per_item", False),
                     at_least=lever.get("at_least"),
+                    beyond=_beyond(lever.get("beyond_share"), finding),
                     besides=lever.get("besides"),
                 )
     return None
+
+
+def _beyond(key: str | None, finding: Finding) -> float | None:
+    """What all but a share of the time could bring if it were free (Amdahl); None where no share is named."""
+    share = finding.evidence.get(key) if key else None
+    return None if not isinstance(share, float) or not 0 < share <= 1 else 1 / share
 
 
 def command(made: Intervention) -> str:

@@ -17,6 +17,7 @@ _LOSS = ("emulated", "recompiles", "graph-breaks", "fallback", "casts", "same-op
 _OF_A_BASELINE = ("waiting", "denormals", "page-faults", "float64", "copies", "lookup", "threads")
 """Troubles and places that say what a row spends its time on."""
 _GAIN = (
+    "kept-pages",
     "native-format",
     "half-the-bytes",
     "fused",
@@ -77,7 +78,7 @@ def _order(row: Row) -> tuple[str, ...]:
         return (*_GAIN, *_LOSS)
     if row.unsure:
         # What takes a part of its time does not say how it compares; what parts its processes says why not.
-        return ("uneven-faults", *(k for k in _LOSS if k != "casts"), *_GAIN, "waiting", *BOUNDS)
+        return ("uneven-faults", *(k for k in _LOSS if k != "casts"), *_GAIN, "waiting")
     return (*_LOSS, *_GAIN, "waiting", *(() if row.slower else BOUNDS))
 
 
@@ -115,6 +116,8 @@ def _ruled_out(row: Row, findings: Sequence[Finding]) -> list[str]:
         for f in findings
         if f.state == WITHDRAWN and f.records[:1] == [row.record.id]
     ]
+    if row.unsure and row.baseline is not None:
+        found.append(f"whether it differs from {row.baseline.words} at all is not known")
     place = row.place
     if place is None:
         found.append("no ceilings of this machine are known (harness doctor --calibrate)")

@@ -87,9 +87,9 @@ def finding(
 
 
 def _rounded(value: Any) -> Any:
-    """Four digits: more would claim what nobody measured."""
+    """Six digits: more than anybody measured, so that three of them are those of the sentence."""
     if isinstance(value, float):
-        return float(f"{value:.4g}")
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
         return {k: _rounded(v) for k, v in value.items()}
     return value

@@ -183,7 +183,7 @@ def _choice(choice: Choice, limits: Limits, style: Style) -> list[str]:
         others = [r for r in choice.front if r is not choice.best]
         if others:
             listed = "; ".join(_candidate(r) for r in others)
-            lines += style.wrap(f"not beaten in everything, too: {listed}", 2)
+            lines += style.wrap(f"nothing beats these in everything either: {listed}", 2)
     if limits.given:
         for record, why in choice.excluded:
             lines += style.wrap(f"not {record.label['runner']} {record.case.precision}: {why}", 2)
@@ -214,7 +214,8 @@ def coverage_text(found: Coverage) -> str:
         if found.proved
         else ", none proved by experiment yet"
     )
-    return f"{found.explained} of {found.rows} rows explained{proved if found.explained else ''}"
+    rows = f"{found.rows} row{'s' * (found.rows != 1)}"
+    return f"{found.explained} of {rows} explained{proved if found.explained else ''}"
 
 
 def first_findings(report: Report, most: int = 5) -> list[str]:
@@ -238,7 +239,10 @@ def first_findings(report: Report, most: int = 5) -> list[str]:
         several = one.key if rank(one) != 1 else f"{one.key} {one.subject}"
         more[several] = more.get(several, -1) + 1
         lines.setdefault(several, _line(one))
-    return [text + (f" (and {more[k]} more rows)" if more[k] else "") for k, text in lines.items()][:most]
+    return [
+        text + (f" (and {more[k]} more row{'s' * (more[k] > 1)})" if more[k] else "")
+        for k, text in lines.items()
+    ][:most]
 
 
 def _line(finding: Finding) -> str:

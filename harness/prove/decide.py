@@ -57,6 +57,8 @@ def _judged(made: Intervention, low: float, high: float) -> tuple[bool | None, s
         return False, "it made no difference"
     if a <= 1:
         return None, "the interval holds 1: more pairs would tell (--mode standard)"
+    if made.beyond is not None and a <= made.beyond:
+        return None, f"up to {made.beyond:.2f} times could be due to what else was changed"
     if made.at_least is not None and b < made.at_least:
         return False, f"it made a difference, but less than the {made.at_least:g} times that the cause would"
     return True, None

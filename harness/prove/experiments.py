@@ -59,7 +59,7 @@ def distinct(findings: Sequence[Finding]) -> list[list[Finding]]:
     for one in findings:
         made = one.intervention
         if made is not None:
-            asked = (made.expect, made.at_least, made.per_item, made.besides)
+            asked = (made.expect, made.at_least, made.per_item, made.beyond, made.besides)
             key = repr((sorted(made.base.items()), sorted(made.new.items()), asked))
             groups.setdefault(key, []).append(one)
     return list(groups.values())

@@ -34,6 +34,8 @@ class Intervention:
     """Whether times are divided by the batch size: where that is what was changed."""
     at_least: float | None = None
     """The cause accounts for this much: time of base over time of new must be able to reach it."""
+    beyond: float | None = None
+    """The whole interval must be beyond this: so much could be due to what else was changed."""
     besides: str | None = None
     """What else it changes, e.g. `the kernels that run`: that may cost what the cause did, so only success
     says something."""

@@ -37,7 +37,7 @@ def test_any_report_can_be_explained_and_shown(build):
         limits = Limits(1.0, 0.1, 100.0)
         text.text(found, choices(found.records, limits), limits, STYLE)
         text.markdown(found, choices(found.records, limits), limits)
-        brief(found)
+        brief(found, found.records)
 
     check()
 
@@ -130,13 +130,36 @@ def test_the_brief_has_the_numbers_of_this_machine(lab, parts, memory):
         parts({"generated": 0.5, "matmul": 1.0}), 1.5, runner="compile", memory=memory(40.0, 45.0),
         facts={"generated_kernels": 3},
     )  # fmt: skip
-    said = brief(lab.report())
+    report = lab.report()
+    said = brief(report, report.records)
     assert len(said) == 5
     assert "2.67x" in said[0]
     assert "45.0 MiB" in said[1]
     assert "aten::elementwise" in said[2]
     assert "3 generated kernels" in said[3]
-    assert "rows are explained" in said[4]
+    assert "1 of 2 rows explained" in said[4]
+
+
+def test_the_brief_keeps_the_limits_and_knows_a_baseline_that_is_not_shown(lab, parts, memory):
+    lab.case(parts({"matmul": 4.0}), 4.0, memory=memory(40.0, 50.0))
+    one = lab.case(parts({"matmul": 1.0}), 1.0, runner="compile", memory=memory(40.0, 90.0))
+    report = lab.report()
+    assert (
+        "fp32 on compile is fastest, 4.00x" in brief(report, [r for r in report.records if r.id == one.id])[0]
+    )
+    (first, *_) = brief(report, report.records, Limits(memory_mib=60.0))
+    assert "fp32 on eager" in first and "within the limits" in first
+    (none,) = brief(report, report.records, Limits(latency_ms=0.1))
+    assert "nothing is within the limits" in none
+
+
+def test_the_brief_calls_no_gain_one_that_may_be_none(lab, parts):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    lab.case(parts({"matmul": 2.0}), 2.0, runner="compile", spread=0.9)
+    report = lab.report()
+    said = brief(report, report.records)
+    assert "has the lowest latency" in said[0] and "no sure gain" in said[0]
+    assert not any(s.startswith("Why") for s in said)
 
 
 @given(st.text(max_size=30))

@@ -68,6 +68,14 @@ def test_where_more_is_changed_than_the_cause_only_success_says_something(low, h
     assert "it also changes the kernels that run" in found.reason
 
 
+def test_what_else_was_changed_must_not_be_able_to_bring_as_much():
+    beyond = replace(FASTER, beyond=1.2, besides="all else that its runner does")
+    assert decide(beyond, gained(1.3, 1.5)).proved is True
+    found = decide(beyond, gained(1.1, 1.5))
+    assert found.proved is None
+    assert "up to 1.20 times" in found.reason
+
+
 def test_where_the_batch_is_what_was_changed_an_item_is_what_counts():
     twice = replace(FASTER, new={"batch_size": "16"}, per_item=True, at_least=1.4)
     # A call of twice the items takes 1.05 times as long: 1.9 times as many items in the same time.

@@ -43,14 +43,15 @@ def _growth(rows: Sequence[Row]) -> Iterator[Finding]:
         "memory": "reading the weights",
         "arithmetic": "small products that leave units idle",
         "waiting": "waiting",
-    }.get(place.bound if place else "", "what does not depend on the batch")
+    }.get(place.bound if place else "")
+    why = f" ({of_what})" if of_what else ""
     yield finding(
         "batch-knee",
         "choice",
         first,
         f"from batch {small} to {large} throughput grows {times_text(quicker)} and latency "
         f"{times_text(slower)}{at}",
-        f"about {ms_text(fixed)} of a call are the same for every batch size ({of_what}), shared by "
+        f"about {ms_text(fixed)} of a call are the same for every batch size{why}, shared by "
         "more samples in a "
         f"larger one; each sample adds about {ms_text(each)}",
         {
@@ -93,6 +94,8 @@ def _from_where(rows: Sequence[Row]) -> Iterator[Finding]:
     if len(known) < 2 or all(r.same("runner") for r in known):
         return
     faster = [r.faster for r in known]
+    if any(r.unsure for r in known):
+        return  # where one is not known to be faster or not, nobody knows from where on
     if all(faster) or not any(faster):
         return
     start = next((k for k in range(len(known)) if all(faster[k:])), None)

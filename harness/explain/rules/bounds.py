@@ -111,7 +111,7 @@ def _host(row: Row) -> Finding:
             "place",
             row,
             f"{percent(outside)} of a call is outside of all operators",
-            "the calling thread is busy with Python or with the runtime's own work, and computes nothing",
+            "the calling thread is busy with Python, with the runtime's own work, or in another library",
             evidence,
             "find the line: harness profile --group source " + _select(row),
         )

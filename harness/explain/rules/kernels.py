@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.analyse.analyse import group_key
+from harness.explain.rules.pages import likely_ms
 from harness.explain.said import finding, ms_text, percent
 from harness.explain.scene import PRODUCTS, Row, Scene
 from harness.records.events import OK
 from harness.records.finding import Finding
 
 LEAST_SHARE, LEAST_GAIN = 0.6, 1.3
+FAULTS = 0.1
+"""From this share of page faults on nothing is said of kernels, in whose time they are."""
 LEFT = 0.5
 """Of a call: where arithmetic and then bytes account for less, the rest is how it is done."""
 
@@ -27,6 +30,8 @@ def library_kernels(scene: Scene) -> Iterator[Finding]:
             continue
         if row.place is None or row.bound != "none" or row.place.arithmetic is None:
             continue
+        if likely_ms(row) > FAULTS * row.ms:
+            continue  # the products write into new pages: what that takes is not their kernels'
         mine = sum(row.parts.get(p, 0.0) for p in PRODUCTS)
         quicker = [
             (ms, other) for other in scene if (ms := _same_work(row, other)) and mine > LEAST_GAIN * ms
@@ -85,6 +90,7 @@ def _evidence(row: Row, mine: float) -> dict[str, object]:
     return {
         "latency_ms": row.ms,
         "products_ms": mine,
+        "products_share": row.share(*PRODUCTS),
         "share_of_arithmetic": place.arithmetic,
         "share_of_bandwidth": place.memory,
         "share_of_host": place.host,
@@ -93,8 +99,12 @@ def _evidence(row: Row, mine: float) -> dict[str, object]:
 
 
 def _same_work(row: Row, other: Row) -> float | None:
-    """Milliseconds of the products of a row that does the same in the same format; None if it does not."""
+    """Milliseconds of the products of a row that does the same in the same format, and surely sooner; None if
+    it does not.
+    """
     if other is row or other.record.status != OK or group_key(other.record) != group_key(row.record):
+        return None
+    if not other.faster:
         return None
     if other.record.case.precision != row.record.case.precision:
         return None

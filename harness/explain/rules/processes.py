@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 
-from harness.explain.rules.troubles import FAULT_US, MOST_FAULT_US, PAGE
+from harness.explain.rules.pages import PAGE, least_us
 from harness.explain.said import bytes_text, finding, ms_text, times_text
 from harness.explain.scene import Row
 from harness.records.finding import Finding
@@ -35,9 +35,7 @@ def uneven(row: Row) -> Iterator[Finding]:
     if len(times) < _LEAST or min(times) <= 0 or max(times) / min(times) < _SPREAD:
         return
     more, longer = max(faults) - min(faults), max(times) - min(times)
-    measured = row.ceilings.fault_us if row.ceilings else None
-    each_us = min(measured or FAULT_US, MOST_FAULT_US) / max(1, record.case.threads)
-    if more <= 0 or more * each_us / 1e3 < _PART * longer:
+    if more <= 0 or more * least_us(row) / 1e3 < _PART * longer:
         return
     r = statistics.correlation(faults, times)
     if r <= 0 or r * r < _ACCOUNTED:

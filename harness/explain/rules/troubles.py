@@ -6,16 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.explain.rules.pages import PAGE, faults_of, least_us, likely_ms
 from harness.explain.said import bytes_text, finding, ms_text, percent
 from harness.explain.scene import Row
 from harness.records.anatomy import COPY, LOOKUP
 from harness.records.finding import Finding
 from harness.report.numbers import small
 
-FAULT_US = 0.2
-"""What a page fault costs at least: the kernel takes the page, clears its 4 KiB and maps it."""
-MOST_FAULT_US = 1.5
-PAGE = 4096
 _GIVEN_BACK = 128 << 10
 """Smaller pieces are kept by the allocator: glibc's first threshold for pages of their own (mallopt(3))."""
 LEAST_SHARE = 0.1
@@ -174,14 +171,10 @@ def _denormals(row: Row) -> Iterator[Finding]:
 
 
 def _faults(row: Row) -> Iterator[Finding]:
-    anatomy, record = row.anatomy, row.record
-    # Those of the timed calls: an allocator gives memory back or keeps it by what its process did before.
-    faults = record.page_faults if record.page_faults is not None else anatomy and anatomy.page_faults
-    if not faults or not row.ms > 0 or record.case.device != "cpu":
+    anatomy, faults = row.anatomy, faults_of(row)
+    if not faults or not row.ms > 0:
         return
-    measured = row.ceilings.fault_us if row.ceilings else None
-    # Measured beside a neighbour it may be anything; and all threads may take their faults at once.
-    least_ms = faults * min(measured or FAULT_US, MOST_FAULT_US) / 1e3 / max(1, record.case.threads)
+    least_ms = faults * least_us(row) / 1e3
     largest = anatomy.demand.largest_bytes if anatomy and anatomy.demand else None
     if least_ms / row.ms < LEAST_SHARE or (largest is not None and largest < _GIVEN_BACK):
         return
@@ -196,7 +189,8 @@ def _faults(row: Row) -> Iterator[Finding]:
             "page_faults": faults,
             "largest_tensor_bytes": largest,
             "latency_ms": row.ms,
-            "fault_us": measured,
+            "least_us_each": least_us(row),
+            "likely_ms": likely_ms(row),
             "least_share": min(1.0, least_ms / row.ms),
         },
     )
