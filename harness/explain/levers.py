@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from harness import registry
+from harness.explain.commands import axes_of, compare
 from harness.explain.scene import Row, Scene
 from harness.records.case import Case
 from harness.records.finding import Finding, Intervention
-from harness.records.report import Record
 
 
 def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
@@ -22,11 +22,11 @@ def with_levers(findings: Sequence[Finding], scene: Scene) -> list[Finding]:
     for one in findings:
         row = scene.row(one.records[0]) if one.records else None
         lever = _lever(one, row) if row is not None else None
-        if lever is None:
+        if lever is None or row is None:
             found.append(one)
             continue
         data, made = lever
-        advice = one.advice or f"{made.text}: {command(made)}"
+        advice = one.advice or f"{made.text}: {compare(row.record, made.new, made.base)}"
         found.append(replace(one, intervention=None if data.get("advice") else made, advice=advice))
     return found
 
@@ -54,40 +54,6 @@ def _beyond(key: str | None, finding: Finding) -> float | None:
     """What all but a share of the time could bring if it were free (Amdahl); None where no share is named."""
     share = finding.evidence.get(key) if key else None
     return None if not isinstance(share, float) or not 0 < share <= 1 else 1 / share
-
-
-def command(made: Intervention) -> str:
-    """`harness compare -m mlp ... --base runner=a --new runner=b`."""
-    changed = list(made.new)
-    options = {
-        "model": "-m",
-        "runner": "-r",
-        "precision": "-p",
-        "batch_size": "-b",
-        "device": "-d",
-        "threads": "--threads",
-    }
-    common = [
-        f"{options[a]} {v}"
-        for a, v in made.base.items()
-        if a not in changed and a in ("model", "runner", "precision", "batch_size")
-    ]
-    base = ",".join(f"{a}={made.base[a]}" for a in changed)
-    new = ",".join(f"{a}={made.new[a]}" for a in changed)
-    return f"harness compare {' '.join(common)} --base {base} --new {new}"
-
-
-def axes_of(record: Record) -> dict[str, str]:
-    """The configuration of a record: axis -> value as on the command line."""
-    case, label = record.case, record.label
-    return {
-        "model": label["model"],
-        "runner": label["runner"],
-        "precision": case.precision,
-        "batch_size": str(case.batch_size),
-        "device": case.device,
-        "threads": str(case.threads),
-    }
 
 
 def _fits(of: dict[str, Any], row: Row, finding: Finding) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.catalogue.specs import Spec, parse
-from harness.explain.levers import axes_of
+from harness.explain.commands import axes_of
 from harness.records.events import OK
 from harness.records.report import Record
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.explain import places
+from harness.explain.commands import select
 from harness.explain.said import bytes_text, finding, ms_text, percent, times_text
 from harness.explain.scene import Row
 from harness.records.finding import Finding
@@ -36,7 +37,7 @@ def bounds(row: Row) -> Iterator[Finding]:
             "it waits: for a timer, a lock, a file or another process; no kernel and no runner "
             "makes that shorter",
             {"latency_ms": ms, "cpu_ms": anatomy.cpu_ms, "waits": anatomy.waits},
-            "find the line: harness profile --group source " + _select(row),
+            "find the line: harness profile --group source " + select(row.record),
         )
         return
     if place.bound == places.HOST:
@@ -113,7 +114,7 @@ def _host(row: Row) -> Finding:
             f"{percent(outside)} of a call is outside of all operators",
             "the calling thread is busy with Python, with the runtime's own work, or in another library",
             evidence,
-            "find the line: harness profile --group source " + _select(row),
+            "find the line: harness profile --group source " + select(row.record),
         )
     cause = f"{operators:.0f} operators at about {each_us:.1f} us each to start, whatever they compute"
     if device is not None and device.median > 0:
@@ -132,9 +133,3 @@ def _host(row: Row) -> Finding:
         cause,
         evidence,
     )
-
-
-def _select(row: Row) -> str:
-    case = row.record.case
-    label = row.record.label
-    return f"-m {label['model']} -r {label['runner']} -p {case.precision} -b {case.batch_size}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.explain.commands import axes_of, compare
 from harness.explain.rules.equal import amdahl, equal
 from harness.explain.rules.faster import faster
 from harness.explain.rules.slower import casts, slower
@@ -56,5 +57,13 @@ def _doubt(row: Row) -> Finding:
             "replicates": row.record.replicates,
             "noise": row.record.noise,
         },
-        "harness compare says with pairs in lock-step which is faster",
+        f"in lock-step, with a verdict: {_duel(row)}",
     )
+
+
+def _duel(row: Row) -> str:
+    """The comparison of a row with its baseline."""
+    assert row.baseline is not None
+    mine, theirs = axes_of(row.record), axes_of(row.baseline.record)
+    changed = [axis for axis in mine if mine[axis] != theirs[axis]]
+    return compare(row.record, {a: mine[a] for a in changed}, {a: theirs[a] for a in changed})
