@@ -116,7 +116,7 @@ PLANTS: tuple[Plant, ...] = (
         "six operators over 1 GiB, each of which gets new pages from the kernel; one pass would do",
         (
             Row("page-faults", "chain:mib=64", batch=16),
-            Row("fused", "chain:mib=64", "compile", batch=16),
+            Row("kept-pages", "chain:mib=64", "compile", batch=16),
         ),
         also=("memory-bound", "page-faults", "pays-off"),
         why="large tensors are written by fused code too; " + COMPILED,
@@ -129,7 +129,7 @@ PLANTS: tuple[Plant, ...] = (
         "the same six operators over 64 MiB",
         (
             Row("page-faults", "chain", batch=16),
-            Row("fused", "chain", "compile", batch=16),
+            Row("kept-pages", "chain", "compile", batch=16),
         ),
         also=("memory-bound", "page-faults", "pays-off"),
         why="large tensors are written by fused code too; " + COMPILED,

@@ -208,6 +208,8 @@ def _condition(key: str, value: Any, where: str) -> Condition:
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
             raise UsageError(f"{where}: {name} must be a number, not {number!r}")
     least, most = (None if value.get(n) is None else float(value[n]) for n in _BOUNDS)
+    if most is not None and most < 0:
+        raise UsageError(f"{where}: at_most {most:g} can never hold")
     if least is not None and most is not None and least > most:
         raise UsageError(f"{where}: at_least {least:g} is above at_most {most:g}")
     return Condition(key, least, most)

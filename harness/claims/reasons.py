@@ -31,7 +31,7 @@ def why(claim: Claim, records: Sequence[Record], ends: Sequence[Record], report:
         ends: those that say why: of the case itself, and, along an axis, at its first and last value.
     """
     own = [f for r in records for f in r.findings if f.state != WITHDRAWN]
-    texts = [_text(f) for f in own if f.key in _about(claim)]
+    texts = [_of(f) + _text(f) for f in own if f.key in _about(claim)]
     if claim.grows or claim.falls:
         texts += _of_trend(claim, records, ends, report)
     elif _of_speed(claim):
@@ -79,6 +79,11 @@ def _at_each(claim: Claim, ends: Sequence[Record]) -> list[str]:
 def reasons(records: Sequence[Record]) -> list[str]:
     """The cause of each row's number, where one is known."""
     return [r.explanation.text for r in records if r.explanation is not None and r.explanation.explained]
+
+
+def _of(finding: Finding) -> str:
+    """Which row it is about, which a sentence on memory or errors does not say."""
+    return f"{finding.subject}: " if finding.subject else ""
 
 
 def _text(finding: Finding) -> str:

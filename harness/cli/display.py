@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -89,7 +90,9 @@ class PlainDisplay:
         self.say(f"[{self._finished}/{total}] {case_name(planned)}: {text}")
 
     def say(self, text: str) -> None:
-        click.echo(text, err=True)
+        # Where nobody reads any more, the run goes on.
+        with contextlib.suppress(BrokenPipeError):
+            click.echo(text, err=True)
 
 
 class LiveDisplay(PlainDisplay):

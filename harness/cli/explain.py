@@ -165,7 +165,7 @@ def _only(report: Any, axes: dict[str, tuple[str, ...]]) -> Any:
     """The report's chosen rows, with the findings about them; baselines explain them but are not shown."""
     chosen = filtered(report, axes, ())
     ids = {r.id for r in chosen.records}
-    findings = [f for f in report.findings if ids & set(f.records)]
+    findings = [f for f in report.findings if set(f.records) <= ids]
     kept = [r.explanation for r in chosen.records if r.explanation is not None]
     from harness.explain.rows import coverage
 

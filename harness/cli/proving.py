@@ -148,7 +148,8 @@ class _laboratory:  # noqa: N801  a context manager, used like a function
     def __init__(self, ctx: click.Context, given: dict[str, Any], report: Report) -> None:
         self._given = given
         self._report = report
-        self._texts = (*(options.plugin_texts(ctx, given["plugin"]) or _files_of(report)), *_adopted(report))
+        own = options.plugin_texts(ctx, given["plugin"])
+        self._texts = (*(own or _files_of(report)), *_adopted(report))
 
     def __enter__(self) -> Any:
         from harness.catalogue.loading import PluginRequest
@@ -180,7 +181,14 @@ def _adopted(report: Report) -> tuple[str, ...]:
 
 
 def _files_of(report: Report) -> tuple[str, ...]:
-    """The plugin files that the run was given, where they are still there."""
+    """The plugins that the run was given.
+
+    Raises:
+        UsageError: a file is no longer where it was.
+    """
     words = shlex.split(report.run.command) if report.run.command else []
     found = [words[k + 1] for k, w in enumerate(words[:-1]) if w == "--plugin"]
-    return tuple(f for f in found if not f.endswith(".py") or os.path.exists(f))
+    for file in found:
+        if file.endswith(".py") and not os.path.exists(file):
+            raise UsageError(f"the run's plugin {file} is not here", "say where it is: --plugin FILE")
+    return tuple(found)

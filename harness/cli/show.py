@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -20,8 +21,11 @@ from harness.store.folder import write_whole
 
 
 def message(text: str) -> None:
-    """One line for the user, on stderr; stdout is for data."""
-    click.echo("".join(c if c.isprintable() else "?" for c in text), err=True)
+    """One line for the user, on stderr; stdout is for data. Where nobody reads any more, what is being
+    measured is worth more than the line.
+    """
+    with contextlib.suppress(BrokenPipeError):
+        click.echo("".join(c if c.isprintable() else "?" for c in text), err=True)
 
 
 def reporter(name: str, plugins: PluginRequest) -> Reporter:

@@ -190,7 +190,7 @@ class Scene:
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        measured = {r.id: r for r in report.records if r.latency_ms is not None}
+        measured = {r.id: r for r in report.records if r.latency_ms is not None and r.latency_ms.median > 0}
         self._rows: dict[str, Row] = {}
         for record in measured.values():
             self._rows[record.id] = self._row(record, measured)

@@ -47,10 +47,11 @@ def text(
     """The whole explanation of an explained report."""
     lines: list[str] = []
     measured = [r for r in report.records if r.latency_ms is not None]
+    stars = {c.best.id for c in choices if c.best} if limits.given else {r.id for r in measured if r.best}
     for group in grouped(measured):
         lines.append(style.paint(_title(group[0]), _BOLD))
         for record in group:
-            lines += _row(record, style, evidence)
+            lines += _row(record, style, evidence, record.id in stars)
         lines.append("")
     for finding in report.findings:
         lines += _finding(finding, style, 2, evidence, named=True)
@@ -68,19 +69,22 @@ def _title(record: Record) -> str:
     return safe(f"{record.label['model']}  batch {case.batch_size}  {case.device}, {threads}")
 
 
-def _row(record: Record, style: Style, evidence: bool) -> list[str]:
+def _speed(record: Record) -> str:
+    """`2.70x ±4 %`."""
+    if record.is_baseline:
+        return "baseline"
+    if record.speedup is None:
+        return "no baseline"
+    half = half_width(record.speedup.low, record.speedup.high)
+    return times_text(record.speedup.ratio) + ("" if half is None else f" ±{percent(half)}")
+
+
+def _row(record: Record, style: Style, evidence: bool, star: bool) -> list[str]:
     assert record.latency_ms is not None
-    mark = "*" if record.best else " "
+    mark = "*" if star else " "
     name = f"{record.label['runner']} {record.case.precision}"
-    speed = "baseline"
-    if not record.is_baseline and record.speedup is not None:
-        half = half_width(record.speedup.low, record.speedup.high)
-        known = "" if half is None else f" ±{percent(half)}"
-        speed = f"{times_text(record.speedup.ratio)}{known}"
-    elif not record.is_baseline:
-        speed = "no baseline"
-    head = f"{mark} {name:<28} {significant(record.latency_ms.median):>8} ms   {speed}"
-    code = _GREEN if record.best else _RED if record.status == "incorrect" else ""
+    head = f"{mark} {name:<28} {significant(record.latency_ms.median):>8} ms   {_speed(record)}"
+    code = _GREEN if star else _RED if record.status == "incorrect" else ""
     lines = [style.paint(safe(head), *([code] if code else []))]
     said = record.explanation
     shown: set[int] = set()
@@ -230,6 +234,8 @@ def first_findings(report: Report, most: int = 5) -> list[str]:
             return 0 if finding.evidence.get("least_share", 1.0) >= 0.5 else 2
         if finding.key == main.get(record) and finding.kind in ("gain", "no gain"):
             return 1 if record in best else 2
+        if finding.key == main.get(record) and finding.kind == "place" and record in best:
+            return 1  # nothing beside it is faster, so what bounds it is what there is to say
         return 9
 
     lines: dict[str, str] = {}
@@ -256,18 +262,15 @@ def markdown(report: Report, choices: Iterable[Choice], limits: Limits) -> str:
     for record in report.records:
         if record.latency_ms is None:
             continue
-        speed = (
-            "baseline" if record.is_baseline else times_text(record.speedup.ratio) if record.speedup else ""
-        )
         said = record.explanation
         why = "" if said is None else f"{'proved: ' if said.state == PROVED else ''}{said.text}"
         name = f"{_title(record)}: {record.label['runner']} {record.case.precision}"
-        cells = [name, significant(record.latency_ms.median), speed, why]
+        cells = [name, significant(record.latency_ms.median), _speed(record), why]
         lines.append("| " + " | ".join(safe(c).replace("|", "\\|") for c in cells) + " |")
     lines.append("")
     style = Style(10_000)
     for finding in [
-        *(f for r in report.records for f in r.findings if f.kind == "trouble"),
+        *(f for r in report.records for f in r.findings),
         *report.findings,
     ]:
         lines += _finding(finding, style, 2, evidence=True, named=True)

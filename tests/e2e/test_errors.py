@@ -10,7 +10,7 @@ WRONG = [
     (["run", "-m", "mlp:hiden_dim=3"], "mlp has no parameter hiden_dim; did you mean hidden_dim"),
     (["run", "-m", "mlp:hidden_dim=three"], "hidden_dim=three is no int"),
     (["run", "-m", "mlp:hidden_dim=0"], "hidden_dim must be at least 1"),
-    (["run", "-m", "net.py:build"], "'net.py' is a file, not the name of a model"),
+    (["run", "-m", "net.py:build"], "there is no file net.py"),
     (["run", "-r", "compile:mode=fastest"], "mode=fastest is no 'default' |"),
     (["run", "-p", "fp23"], "there is no precision 'fp23'"),
     (["run", "-b", "0"], "'0' is no batch size"),

@@ -16,6 +16,8 @@ _LIMITED = 0.25
 _BEYOND = 1.25
 """By so much more than the rates do the products' times differ, where more than the format counts."""
 
+_FEWER = 1.3
+"""From this ratio on it matters how many bytes are moved."""
 _FAULTS = 0.15
 """Of a gain: page faults that are gone are told beside another cause from there on."""
 _LOST = 0.25
@@ -77,13 +79,15 @@ def _kept_pages(row: Row, saved: float, evidence: dict[str, object]) -> Finding:
     base = row.baseline
     assert base is not None
     mine, theirs = faults_of(row) or 0.0, faults_of(base) or 0.0
+    fused = row.facts("generated_kernels") or row.record.facts.get("fused")
+    how = ", since fused operators need no memory between them" if fused else ""
     return finding(
         "kept-pages",
         "gain",
         row,
         against(row),
         f"{base.words} has {theirs:.0f} page faults in each call ({bytes_text(theirs * PAGE)}) and this "
-        f"{mine:.0f}: about {ms_text(saved)} of the {ms_text(base.ms - row.ms)} that it gains; "
+        f"{mine:.0f}{how}: about {ms_text(saved)} of the {ms_text(base.ms - row.ms)} that it gains; "
         f"{base.words} with an allocator that keeps its memory would show it",
         {**evidence, "page_faults": mine, "baseline_page_faults": theirs, "faults_saved_ms": saved},
     )
@@ -149,9 +153,20 @@ def _other_kernels(row: Row, share: float, names: str, reach: float, evidence: d
         against(row),
         f"{percent(min(1.0, share))} of the gain is in the matrix products: {ms_text(mine)} by {names}, "
         f"{ms_text(theirs)} by {whose}, at {percent(reach)} of what large products reach: it was the kernels "
-        f"for these shapes and not the arithmetic of the format that limited them{_given_back(row)}",
+        "for these shapes and not the arithmetic of the format that limited them"
+        f"{_fewer_bytes(row)}{_given_back(row)}",
         {**evidence, "products_ms": mine, "baseline_products_ms": theirs},
     )
+
+
+def _fewer_bytes(row: Row) -> str:
+    """What a smaller format spares beside."""
+    mine, theirs = row.demand, row.baseline.demand if row.baseline else None
+    if mine is None or theirs is None or mine.stand_in or not mine.moved_bytes:
+        return ""
+    if theirs.moved_bytes < _FEWER * mine.moved_bytes:
+        return ""
+    return f"; it also moves {bytes_text(mine.moved_bytes)} and not {bytes_text(theirs.moved_bytes)}"
 
 
 def _given_back(row: Row) -> str:
@@ -171,7 +186,7 @@ def _bytes(row: Row, share: float, evidence: dict[str, object]) -> Iterator[Find
     if mine is None or theirs is None or mine.stand_in or theirs.stand_in or not mine.moved_bytes:
         return
     ratio = theirs.moved_bytes / mine.moved_bytes
-    if ratio < 1.3:
+    if ratio < _FEWER:
         return
     yield finding(
         "half-the-bytes",
