@@ -88,8 +88,8 @@ def _result(outcomes: list[Outcome], shortened: bool) -> Result:
         notes=[
             "Each plant was built so that one cause dominates. *Without it*: latency over that of its "
             "healthy twin, the same model without the cause, in the same run.",
-            "Twins and controls are healthy: a trouble found of one of them is a false finding, unless an "
-            "experiment proves it.",
+            "Twins and controls are healthy: a trouble found of one is put to an experiment. It is a false "
+            "finding if that refutes it, or if there is none; what it proves or cannot decide is listed.",
             "*Proof*: the cause taken away, measured in lock-step; the ratio of times and its 99 % interval.",
             f"Each was run by itself, from {min(o.at for o in outcomes)} to {max(o.at for o in outcomes)}."
             if outcomes

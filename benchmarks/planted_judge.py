@@ -183,8 +183,8 @@ def judged(
         elif record["label"]["model"] in twins:
             if found["kind"] != "trouble":
                 others.append(said)
-            elif found["state"] == "proved":
-                others.append(f"{said}, proved by experiment")
+            elif (tried := _tried(found)) is not None:
+                others.append(f"{said}, {tried}")
             else:
                 accused.append(f"{said}: {found['cause']}")
         elif found["state"] == "withdrawn":
@@ -194,6 +194,17 @@ def judged(
         else:
             unexpected.append(f"{said}: {found['cause']}")
     return list(named.values()), others, unexpected, accused
+
+
+def _tried(found: dict[str, Any]) -> str | None:
+    """What an experiment says of a trouble of a healthy row: that it is one after all, or that it may be.
+    None for what it refutes, and where there was none: that is an accusation.
+    """
+    proof = found.get("proof") or {}
+    if found["state"] == "withdrawn" or proof.get("ratio") is None or proof.get("low") is None:
+        return None
+    size = f"{proof['ratio']:.2f}x ({proof['low']:.2f} to {proof['high']:.2f}) without it"
+    return f"{'proved by experiment' if found['state'] == 'proved' else 'not decided by experiment'}: {size}"
 
 
 def _named(row: Row, found: dict[str, Any]) -> Named:

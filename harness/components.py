@@ -97,6 +97,9 @@ class Model(Component):
     """What `items` counts; throughput is printed as `<unit>/s`."""
     tolerances: ClassVar[dict[str, float]] = {}
     """Precision name -> a tolerance tighter than the precision's own."""
+    format: ClassVar[str] = ""
+    """The format of a file that is the model, where no module can be made of it: then only runners that read
+    this format run it."""
 
     def build(self, params: Any) -> torch.nn.Module:
         """The module on the CPU in float32, freshly made at each call."""

@@ -39,6 +39,11 @@ def devices() -> list[dict[str, Any]]:
     return list(read("devices.toml")["device"])
 
 
+def formats() -> dict[str, str]:
+    """Files that are models: suffix -> what reads it, as `MODULE:CLASS`."""
+    return {row["suffix"]: row["reader"] for row in read("formats.toml")["format"]}
+
+
 def known_plugins() -> list[dict[str, Any]]:
     """Published third-party plugins: what each provides and how to install it."""
     return list(read("plugins.toml").get("plugin", []))

@@ -21,6 +21,7 @@ class Work(Protocol):
     """What a runner gets to load a case: see `Runner.load`."""
 
     case: Case
+    model: Model
     precision: Precision
     options: Any
     """An instance of the runner's Params."""
@@ -156,6 +157,8 @@ class Runner(Component):
     batch: ClassVar[Literal["fixed", "any"]] = "any"
     """`fixed`: a session takes the batch size of its case and no other; `any`: it takes every batch
     size, though the first call at a new one may compile. Only the service asks."""
+    reads: ClassVar[tuple[str, ...]] = ()
+    """Formats of files that it runs as they are; see `Model.format`."""
     concurrent: ClassVar[bool] = False
     """Whether several threads may call one session at once on the CPU, each with inputs bound before, and
     get their own outputs. Only sustained throughput asks, and it verifies outputs made that way."""

@@ -1,4 +1,5 @@
-"""Models that nobody announced: `net.py:build`, `package.module:Net`, written where a name would stand.
+"""Models that nobody announced: `net.py:build`, `package.module:Net`, `net.pt2`, written where a name would
+stand.
 
 Text alone is looked at here. `harness.catalogue.adopted` makes a model of it.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import registry
 from harness.errors import UsageError
 
 _ATTRIBUTE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
@@ -36,39 +38,49 @@ NOTHING = Given()
 
 @dataclass(frozen=True)
 class Target:
-    """A callable or a module: in a file, or in an installed module."""
+    """A callable or a module, in a file or in an installed module; or a file that is a model."""
 
     where: str
-    """A path ending in .py, or a module's dotted name."""
-    attribute: str
+    """A path, or a module's dotted name."""
+    attribute: str = ""
+    """Empty for a file that is a model itself."""
     given: Given = NOTHING
 
     @property
     def is_file(self) -> bool:
-        return self.where.endswith(".py")
+        return not self.attribute or self.where.endswith(".py")
+
+    @property
+    def suffix(self) -> str:
+        """Of a file that is a model, by which its reader is known; empty otherwise."""
+        return "" if self.attribute else next(s for s in registry.formats() if self.where.endswith(s))
 
     @property
     def name(self) -> str:
         """What its cases call it: the same wherever the file lies."""
         where = Path(self.where).name if self.is_file else self.where
-        return f"{where}:{self.attribute}"
+        return f"{where}:{self.attribute}" if self.attribute else where
 
     @property
     def text(self) -> str:
         """As it is written on the command line, without parameters."""
-        return f"{self.where}:{self.attribute}"
+        return f"{self.where}:{self.attribute}" if self.attribute else self.where
 
     @property
     def source(self) -> str:
         """How another process finds it again: where it is, and what its inputs are."""
         where = str(Path(self.where).expanduser().resolve()) if self.is_file else self.where
-        text = f"{SCHEME}{where}:{self.attribute}"
+        text = f"{SCHEME}{where}:{self.attribute}" if self.attribute else f"{SCHEME}{where}"
         text += "".join(f";input={one}" for one in self.given.inputs)
         return text + (f";inputs={self.given.file}" if self.given.file else "")
 
 
 def split(text: str) -> tuple[Target, str] | None:
     """(the target, the text of its parameters), or None if the text is no target."""
+    for suffix in registry.formats():
+        whole = re.fullmatch(rf"(?P<where>.+{re.escape(suffix)})(?::(?P<values>.*))?", text, re.S)
+        if whole is not None:
+            return Target(whole["where"].strip()), whole["values"] or ""
     match = _FILE.fullmatch(text) or _MODULE.fullmatch(text)
     if match is None or match["attribute"] is None:
         return None
@@ -78,7 +90,8 @@ def split(text: str) -> tuple[Target, str] | None:
 def of_source(source: str) -> Target:
     """The target that `Target.source` wrote."""
     head, *rest = _OPTION.split(source.removeprefix(SCHEME))
-    where, _, attribute = head.rpartition(":")
+    whole = any(head.endswith(suffix) for suffix in registry.formats())
+    where, _, attribute = (head, "", "") if whole else head.rpartition(":")
     pairs = list(zip(rest[::2], rest[1::2], strict=True))
     inputs = tuple(value for key, value in pairs if key == "input")
     return Target(where, attribute, Given(inputs, next((v for k, v in pairs if k == "inputs"), None)))

@@ -51,7 +51,9 @@ def take(work: CaseWork, job: CaseJob, channel: Channel) -> None:
     else:
         notes.append(f"not profiled: a call takes {plain.seconds:.0f} s")
     facts = case.session.facts()
-    counted = _part("demand", notes, lambda: watch(work, case.session.weights_bytes()))
+    counted = None
+    if not work.model.format:  # a file asks nothing of torch that could be counted
+        counted = _part("demand", notes, lambda: watch(work, case.session.weights_bytes()))
     demand, casts = counted if counted is not None else (None, Counter[str]())
     found = assemble(plain, recording, facts, demand, casts, ran or [], notes)
     channel.send("result", AnatomyResult(found))

@@ -93,7 +93,11 @@ class _Planner:
                 case.threads,
             )
             unsupported, emulated = _verdict(runner.component, precision.component, combination)
-            unsupported = unsupported or self._no_way(runner.component, precision.component)
+            unsupported = (
+                self._unread(model.component, runner.component)
+                or unsupported
+                or self._no_way(runner.component, precision.component)
+            )
         tolerance, source = self._tolerance(model.component, precision.component)
         return PlannedCase(
             id=case.id(self.job.scenario),
@@ -129,6 +133,14 @@ class _Planner:
         others = [r.name for r in runners if isinstance(r, Runner) and precision.name in r.recipes]
         what = f": try -r {others[0]}" if others else ""
         return f"{runner.name} has no way to {precision.name}{what}"
+
+    def _unread(self, model: Model, runner: Runner) -> str | None:
+        """Why a runner cannot run a file that no module can be made of, if so."""
+        if not model.format or model.format in runner.reads:
+            return None
+        runners = [p.component for p in self.catalogue.of_kind("runner")]
+        others = [r.name for r in runners if isinstance(r, Runner) and model.format in r.reads]
+        return f"{runner.name} does not read {model.format} files: try -r {','.join(others) or 'another one'}"
 
     # -- baselines --------------------------------------------------------------------------------
 

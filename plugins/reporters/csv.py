@@ -100,6 +100,9 @@ _COLUMNS = (
     "nonfinite",
     "tolerance",
     "warnings",
+    "cause_key",
+    "cause",
+    "cause_state",
 )
 
 
@@ -108,6 +111,7 @@ def _row(report: harness.Report, record: harness.Record) -> dict[str, Any]:
     throughput, speedup = record.throughput_per_s, record.speedup
     sustained = record.sustained_per_s
     ready, memory = record.ready_s, record.memory_mib
+    why = record.explanation if record.explanation and record.explanation.explained else None
     values = [
         report.run.id,
         report.run.started,
@@ -166,5 +170,8 @@ def _row(report: harness.Report, record: harness.Record) -> dict[str, Any]:
         verification and verification.nonfinite,
         verification and verification.tolerance,
         "; ".join(record.warnings),
+        why and why.key,
+        why and why.text,
+        why and why.state,
     ]
     return dict(zip(_COLUMNS, values, strict=True))

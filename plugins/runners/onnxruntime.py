@@ -33,6 +33,7 @@ class OnnxRuntime(harness.Runner):
     summary = "ONNX Runtime on a model exported at the case's batch size"
     batch = "fixed"
     concurrent = True
+    reads = ("onnx",)
     ready_estimate_s = 3.5
 
     recipes = {"int8-dynamic": quantise_dynamic}
@@ -55,6 +56,8 @@ class OnnxRuntime(harness.Runner):
 
     def supports(self, case: harness.Combination) -> str | None:
         precision, device = case.precision, case.device
+        if case.model.format and precision.how == "cast":
+            return "a file keeps the formats that it was exported in: try -p fp32"
         if precision.how == "autocast":
             other = "-p fp16-true" if precision.dtype == "float16" else "-r eager"
             return f"ONNX has no autocast: try -p fp32, or {other}"
@@ -80,7 +83,13 @@ class OnnxRuntime(harness.Runner):
         import torch.onnx  # noqa: F401
 
     def build(self, work: harness.Work) -> None:
-        export(work.module, work.inputs, work.dir / FILE)
+        if work.model.format:
+            import onnx
+
+            # With its weights in it, wherever they lay.
+            onnx.save(onnx.load(work.model.path), work.dir / FILE)  # type: ignore[attr-defined]
+        else:
+            export(work.module, work.inputs, work.dir / FILE)
         quantised = self._quantise(work, work.dir / FILE)
         (work.dir / FACTS).write_text(json.dumps({**graph_facts(work, open_session), **quantised}))
 
@@ -90,6 +99,8 @@ class OnnxRuntime(harness.Runner):
         return {} if recipe is None else {"quantised": recipe(path, work.options.per_channel)}
 
     def export(self, work: harness.Work, target: Path, options: harness.ExportOptions) -> harness.Exported:
+        if work.model.format:
+            raise harness.Unsupported(f"{work.case.model} is an exported file already")
         import onnx
 
         said = export(work.module, work.inputs, target, work.case.batch_size, options)
@@ -159,7 +170,8 @@ class OnnxSession(harness.Session):
         self._apart = work.in_passing and work.device.type == "cpu"
         self._session = open_session(work, self._instrument if not self._apart else _as_it_is)
         wanted = {i.name for i in self._session.get_inputs()}
-        names = input_names(work.inputs)
+        own = getattr(work.model, "input_names", input_names)
+        names = own(work.inputs)
         self._inputs = [(name, k) for k, name in enumerate(names) if name in wanted]
         self._outputs = [o.name for o in self._session.get_outputs()]
         on_device = work.device.type != "cpu"

@@ -83,7 +83,7 @@ def test_the_same_name_twice_is_measured_once():
         ("mlp:a=1,a=2", "'a' is given twice", None),
         ("net.py", "is a file, not the name of a model", "net.py:NAME; a plugin is loaded with --plugin"),
         ("./net", "is a file, not the name of a model", "--plugin FILE"),
-        ("net.onnx:batch=3", "is a file, not the name of a model", "--plugin FILE"),
+        ("net.pt:batch=3", "is a file, not the name of a model", "--plugin FILE"),
         ("a/b/c", "is a file, not the name of a model", "--plugin FILE"),
         ("dist/", "no model name in 'dist/'", "distribution/name"),
     ],

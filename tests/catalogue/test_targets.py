@@ -189,7 +189,7 @@ def test_one_input_needs_no_name_that_forward_knows(net):
 
 def test_an_input_that_forward_does_not_take_is_told(net):
     model, params = filled("net.py:TwoTower", "user=int64[batch;0..9]", "itme=float32[batch,3]")
-    with pytest.raises(UsageError, match=r"no input 'itme'.*item"):
+    with pytest.raises(UsageError, match=r"takes no input 'itme'.*item"):
         model.inputs(params, 4)
 
 

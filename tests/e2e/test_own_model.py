@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 import numpy
@@ -68,6 +69,34 @@ def test_a_model_that_fails_to_load_costs_one_line(tmp_path, harness_command):
     assert done.code == 2
     assert "net.py:build: RuntimeError: no weights here" in done.err
     assert "Traceback" not in done.err
+
+
+def test_exported_files_are_measured_where_they_can_be_read(tmp_path, harness_command):
+    import torch
+
+    module = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU()).eval()
+    example = (torch.randn(2, 8),)
+    batch = torch.export.Dim("batch", min=1, max=64)
+    torch.export.save(
+        torch.export.export(module, example, dynamic_shapes=({0: batch},)), tmp_path / "net.pt2"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        torch.onnx.export(module, example, tmp_path / "net.onnx", dynamic_shapes=({0: batch},), verbose=False)
+    run = ("run", "-b", 4, "--passes", 1, "--no-lock")
+    done = harness_command(*run, "-m", "net.pt2", "-r", "eager,onnxruntime", "-p", "fp32,bf16-true")
+    assert done.code == 0, done.err
+    status = {(r["label"]["runner"], r["case"]["precision"]): r["status"] for r in done.report["records"]}
+    assert status["eager", "fp32"] == status["onnxruntime", "fp32"] == "ok"
+    done = harness_command(*run, "-m", "net.onnx", "-r", "eager,onnxruntime", "-p", "fp32,int8-dynamic")
+    assert done.code == 0, done.err
+    assert done.record(runner="onnxruntime", precision="fp32")["status"] == "ok"
+    assert done.record(runner="onnxruntime", precision="int8-dynamic")["status"] == "ok"
+    refused = done.record(runner="eager", precision="fp32")
+    assert (refused["status"], refused["reason"]) == (
+        "unsupported",
+        "eager does not read onnx files: try -r onnxruntime",
+    )
 
 
 @pytest.mark.slow

@@ -32,5 +32,5 @@ def test_a_planted_cause_is_named_and_its_healthy_twin_is_not(plant, monkeypatch
 
 @pytest.mark.slow
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.name)
-def test_healthy_models_are_accused_of_nothing_that_an_experiment_does_not_prove(control):
+def test_healthy_models_are_accused_of_nothing_that_an_experiment_refutes(control):
     assert planted_judge.run(control, prove=True).accused == []

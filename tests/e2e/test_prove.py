@@ -133,6 +133,26 @@ def test_a_waterfall_is_the_way_from_the_baseline_to_the_best_row(few, harness_c
 
 
 def test_options_that_would_do_nothing_are_refused(harness_command):
-    for words in (("--only", "casts"), ("--prove", "--waterfall")):
+    for words in (
+        ("--only", "casts"),
+        ("--prove", "--waterfall"),
+        ("--waterfall", "--brief"),
+        ("--most", 3),
+        ("--mode", "rigorous"),
+        ("--no-lock",),
+    ):
         done = harness_command("explain", *words)
         assert done.code == 2
+
+
+def test_a_plugin_that_is_no_longer_there_is_asked_for(tmp_path, harness_command):
+    here = tmp_path / "net.py"
+    here.write_text(PLUGIN.read_text())
+    run = ("run", "--plugin", "net.py", "-m", "subnormal", "-p", "fp32", "-b", 4, "--passes", 1, "--no-lock")
+    assert harness_command(*run).code == 0
+    here.rename(tmp_path / "moved.py")
+    done = harness_command("explain", "--prove", "--no-lock")
+    assert done.code == 2
+    assert "the run's plugin net.py is not here" in done.err
+    assert "--plugin FILE" in done.err
+    assert not harness_command("explain", "-f", "json").out.count('"comparison"')

@@ -79,8 +79,7 @@ def _kept_pages(row: Row, saved: float, evidence: dict[str, object]) -> Finding:
     base = row.baseline
     assert base is not None
     mine, theirs = faults_of(row) or 0.0, faults_of(base) or 0.0
-    fused = row.facts("generated_kernels") or row.record.facts.get("fused")
-    how = ", since fused operators need no memory between them" if fused else ""
+    how = ", since fused operators need no memory between them" if row.facts("generated_kernels") else ""
     return finding(
         "kept-pages",
         "gain",

@@ -1,0 +1,141 @@
+"""A graph that an exporter wrote: `-m net.onnx`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import harness
+from harness.catalogue.adopted import Adopted
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+_DTYPES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    16: "bfloat16",
+}
+"""onnx.TensorProto.DataType -> torch's name."""
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """An input as the file declares it."""
+
+    name: str
+    dtype: str
+    dims: tuple[int | str, ...]
+    """Sizes, and names of those that are open."""
+
+
+class OnnxFile(Adopted):
+    """A file that runners run which read its format; the reference is ONNX Runtime's own, unoptimised."""
+
+    format = "onnx"
+
+    @property
+    def path(self) -> Path:
+        return Path(self.target.where).expanduser()
+
+    @cached_property
+    def graph_inputs(self) -> list[GraphInput]:
+        """What the graph takes, weights left out.
+
+        Raises:
+            UsageError: it is no ONNX file, or takes what is no tensor of a known type.
+        """
+        import onnx
+
+        try:
+            graph = onnx.load(self.path, load_external_data=False).graph
+        except Exception as error:
+            raise UsageError(f"{self.name} cannot be read as ONNX: {error}") from error
+        weights = {t.name for t in graph.initializer}
+        return [self._input(value) for value in graph.input if value.name not in weights]
+
+    def _input(self, value: Any) -> GraphInput:
+        tensor = value.type.tensor_type
+        dtype = _DTYPES.get(tensor.elem_type)
+        if dtype is None:
+            raise UsageError(f"{self.name}: input {value.name} is no tensor of numbers")
+        dims = tuple(d.dim_value or d.dim_param or "?" for d in tensor.shape.dim)
+        return GraphInput(value.name, dtype, dims)
+
+    def takes(self, params: Any) -> tuple[list[str], bool]:
+        return [i.name for i in self.graph_inputs], False
+
+    def check(self) -> None:
+        """Raises UsageError if sizes other than the batch's are open and nobody says them."""
+        if self.is_described:
+            return
+        for one in self.graph_inputs:
+            unknown = [d for d in one.dims[1:] if isinstance(d, str)]
+            if unknown:
+                rest = ",".join("N" if isinstance(d, str) else str(d) for d in one.dims[1:])
+                raise UsageError(
+                    f"{self.name}: the sizes {', '.join(unknown)} of input {one.name} are open",
+                    f"say them: --input {one.name}={one.dtype}[batch,{rest}]",
+                )
+
+    def example(self, params: Any, batch_size: int) -> harness.Inputs:
+        self.check()
+        return harness.Inputs(**{one.name: self._drawn(one, batch_size) for one in self.graph_inputs})
+
+    def _drawn(self, one: GraphInput, batch_size: int) -> torch.Tensor:
+        """Standard normal numbers; 0 and 1 where a range would have to be known."""
+        import torch
+
+        first = one.dims[0] if one.dims else None
+        if isinstance(first, int) and first != batch_size:
+            raise harness.Unsupported(f"{self.name} was exported for batch {first} alone: -b {first}")
+        shape = [batch_size if k == 0 else int(d) for k, d in enumerate(one.dims)]
+        dtype = getattr(torch, one.dtype)
+        return (
+            torch.randn(shape).to(dtype) if dtype.is_floating_point else torch.randint(0, 2, shape).to(dtype)
+        )
+
+    def input_names(self, inputs: harness.Inputs) -> list[str]:
+        """The graph's name of each tensor, in order."""
+        return [*[i.name for i in self.graph_inputs[: len(inputs.args)]], *inputs.kwargs]
+
+    def build(self, params: Any) -> torch.nn.Module:
+        import torch
+
+        own = self
+
+        class Unoptimised(torch.nn.Module):
+            """The graph as it was written, node by node, in the formats that it declares."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                import onnxruntime
+
+                options = onnxruntime.SessionOptions()
+                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+                options.log_severity_level = 3
+                providers = ["CPUExecutionProvider"]
+                self.session = onnxruntime.InferenceSession(str(own.path), options, providers=providers)
+
+            def double(self) -> Any:
+                raise TypeError("an ONNX file computes in the formats that it was exported in")
+
+            def forward(self, *args: Any, **kwargs: Any) -> Any:
+                inputs = harness.Inputs(*args, **kwargs)
+                names = own.input_names(inputs)
+                tensors = harness.tensor_leaves((args, kwargs))
+                feed = {name: t.detach().cpu().numpy() for name, t in zip(names, tensors, strict=True)}
+                found = [torch.from_numpy(a) for a in self.session.run(None, feed)]
+                return found[0] if len(found) == 1 else tuple(found)
+
+        return Unoptimised()

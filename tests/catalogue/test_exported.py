@@ -1,0 +1,108 @@
+"""Files that are models: what they take is read from them."""
+
+import pytest
+import torch
+
+from harness.catalogue import Catalogue, PluginRequest, load
+from harness.catalogue.specs import parse
+from harness.errors import Unsupported, UsageError
+
+
+class Two(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(10, 4)
+        self.linear = torch.nn.Linear(3, 4)
+
+    def forward(self, ids, x):
+        return self.table(ids) * self.linear(x)
+
+
+def filled(text, *inputs):
+    catalogue = Catalogue(load(PluginRequest.from_options((), inputs)))
+    provided, params = catalogue.fill("model", parse(text, "model"))
+    return provided.component, params
+
+
+EXAMPLE = torch.tensor([1, 7]), torch.randn(2, 3)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """One file with an open batch, one with a fixed one."""
+    folder = tmp_path_factory.mktemp("exported")
+    batch = torch.export.Dim("batch", min=1, max=64)
+    open_ = torch.export.export(Two().eval(), EXAMPLE, dynamic_shapes=({0: batch}, {0: batch}))
+    torch.export.save(open_, folder / "open.pt2")
+    torch.export.save(torch.export.export(Two().eval(), EXAMPLE), folder / "fixed.pt2")
+    return folder
+
+
+def test_a_program_is_called_with_numbers_like_its_example(exported):
+    model, params = filled(f"{exported}/open.pt2")
+    assert model.name == "open.pt2"
+    inputs = model.inputs(params, 5)
+    ids, x = inputs.args
+    assert (ids.shape, x.shape) == ((5,), (5, 3))
+    assert ids.min() >= 1 and ids.max() <= 7
+    module = model.build(params).eval()
+    assert module(*inputs.args).shape == (5, 4)
+
+
+def test_a_fixed_batch_is_no_other(exported):
+    model, params = filled(f"{exported}/fixed.pt2")
+    assert model.inputs(params, 2).args[0].shape == (2,)
+    with pytest.raises(Unsupported, match="exported for batch 2 alone"):
+        model.inputs(params, 3)
+
+
+def test_inputs_of_a_program_can_be_described(exported):
+    model, params = filled(f"{exported}/open.pt2", "x=float32[batch,3]", "ids=int64[batch;0..9]")
+    made = model.inputs(params, 4)
+    assert sorted(made.kwargs) == ["ids", "x"]
+
+
+def test_what_is_no_program_is_told(tmp_path):
+    with pytest.raises(UsageError, match="there is no file"):
+        filled(f"{tmp_path}/gone.pt2")
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory):
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    folder = tmp_path_factory.mktemp("graph")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])
+    m = helper.make_tensor_value_info("mask", TensorProto.BOOL, ["batch", "length"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3])
+    relu = helper.make_node("Relu", ["x"], ["y"])
+    made = helper.make_graph([relu], "g", [x], [y])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)]), folder / "net.onnx")
+    made = helper.make_graph([relu], "g", [x, m], [y])
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)]), folder / "open.onnx")
+    (folder / "bad.onnx").write_bytes(b"no graph")
+    return folder
+
+
+def test_a_graph_says_what_it_takes_and_computes_as_it_is_written(graph):
+    model, params = filled(f"{graph}/net.onnx")
+    made = model.inputs(params, 4)
+    assert {n: tuple(t.shape) for n, t in made.kwargs.items()} == {"x": (4, 3)}
+    found = model.build(params)(**made.kwargs)
+    assert torch.equal(found, made.kwargs["x"].relu())
+    with pytest.raises(TypeError, match="in the formats that it was exported in"):
+        model.build(params).double()
+
+
+def test_a_size_that_is_open_must_be_said(graph):
+    with pytest.raises(UsageError, match="length of input mask are open") as raised:
+        filled(f"{graph}/open.onnx")
+    assert raised.value.hint == "say them: --input mask=bool[batch,N]"
+    model, params = filled(f"{graph}/open.onnx", "x=float32[batch,3]", "mask=bool[batch,7]")
+    assert model.input_names(model.inputs(params, 2)) == ["x", "mask"]
+
+
+def test_what_is_no_graph_is_told(graph):
+    with pytest.raises(UsageError, match=r"bad\.onnx cannot be read as ONNX"):
+        filled(f"{graph}/bad.onnx")
