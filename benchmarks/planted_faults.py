@@ -164,7 +164,14 @@ class Subnormal(Planted):
 # ---- memory ---------------------------------------------------------------------------------------
 
 
-class Temporaries(Planted):
+class Large(Planted):
+    """Samples of `mib` MiB each, which differ in their means."""
+
+    def inputs(self, params: Any, batch_size: int) -> harness.Inputs:
+        return harness.Inputs(torch.randn(batch_size, params.mib << 18) + torch.randn(batch_size, 1))
+
+
+class Temporaries(Large):
     """Each operator asks for more memory than the allocator keeps, and the kernel provides each page anew."""
 
     name = "temporaries"
@@ -192,11 +199,8 @@ class Temporaries(Planted):
     def build(self, params: Any) -> torch.nn.Module:
         return self.Net(params.planted)
 
-    def inputs(self, params: Any, batch_size: int) -> harness.Inputs:
-        return harness.Inputs(torch.randn(batch_size, params.mib << 18) + torch.randn(batch_size, 1))
 
-
-class Uneven(Planted):
+class Uneven(Large):
     """Keeps the memory of a large intermediate result, but in every other process has the kernel provide it
     anew in each call: what allocators do by accident is done here by the number of the process.
     """
@@ -227,9 +231,6 @@ class Uneven(Planted):
 
     def build(self, params: Any) -> torch.nn.Module:
         return self.Net(params.planted)
-
-    def inputs(self, params: Any, batch_size: int) -> harness.Inputs:
-        return harness.Inputs(torch.randn(batch_size, params.mib << 18) + torch.randn(batch_size, 1))
 
 
 class Layouts(Planted):

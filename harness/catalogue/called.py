@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import importlib
-import importlib.util
 import inspect
 import os
 import random
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from harness.catalogue.adopted import Adopted, digest, own_values
+from harness.catalogue.files import import_file
 from harness.catalogue.suggest import suggestion
 from harness.catalogue.targets import Target
 from harness.components import Inputs
@@ -135,23 +135,10 @@ def _module(target: Target) -> ModuleType:
                 raise UsageError(f"{target.text}: there is no module {error.name!r} here") from error
             raise
     path = Path(target.where).expanduser().resolve()
-    name = f"harness_model_{path.stem}_{digest(target)}"
-    if name in sys.modules:
-        return sys.modules[name]
     if str(path.parent) not in sys.path:
         # As if it were run: what lies beside it can be imported.
         sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return import_file(path, f"harness_model_{path.stem}_{digest(target)}")
 
 
 def _attribute(target: Target, module: ModuleType) -> Any:

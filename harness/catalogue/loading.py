@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import os
 import sys
 import traceback
@@ -23,6 +22,7 @@ import pluggy
 
 from harness import hookspecs
 from harness.catalogue import targets
+from harness.catalogue.files import import_file
 from harness.catalogue.provided import Origin, Problem
 from harness.catalogue.suggest import suggestion
 from harness.errors import PluginError, UsageError
@@ -210,21 +210,7 @@ def _import(origin: Origin) -> Any:
             sys.path.insert(0, os.getcwd())
         return importlib.import_module(what)
     path = Path(what)
-    name = f"harness_plugin_{path.stem}_{origin.digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    # In sys.modules before it runs: dataclasses and pickling look a module up by its name.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return import_file(path, f"harness_plugin_{path.stem}_{origin.digest}")
 
 
 def _guarded(loaded: Loaded, origin: Origin, importer: Any) -> None:

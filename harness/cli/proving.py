@@ -181,14 +181,16 @@ def _adopted(report: Report) -> tuple[str, ...]:
 
 
 def _files_of(report: Report) -> tuple[str, ...]:
-    """The plugins that the run was given.
+    """The plugins that the run was given, from wherever it was started, and those that it left out.
 
     Raises:
         UsageError: a file is no longer where it was.
     """
+    found = []
+    for info in report.run.plugins:
+        scheme, _, where = info.source.partition(":")
+        if scheme == "file" and not os.path.exists(where):
+            raise UsageError(f"the run's plugin {where} is not here", "say where it is: --plugin FILE")
+        found += [where] if scheme in ("file", "module") else []
     words = shlex.split(report.run.command) if report.run.command else []
-    found = [words[k + 1] for k, w in enumerate(words[:-1]) if w == "--plugin"]
-    for file in found:
-        if file.endswith(".py") and not os.path.exists(file):
-            raise UsageError(f"the run's plugin {file} is not here", "say where it is: --plugin FILE")
-    return tuple(found)
+    return (*found, *(w for w in words if w.startswith("no:")))

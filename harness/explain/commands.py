@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 
 from harness.catalogue import targets
 from harness.records.report import Record
@@ -71,8 +72,8 @@ def _model(record: Record, text: str) -> str:
     if not source.startswith(targets.SCHEME):
         return text
     target = targets.of_source(source)
-    own = text.removeprefix(target.name)
-    return f"{_near(target.where) if target.is_file else target.where}:{target.attribute}{own}"
+    here = replace(target, where=_near(target.where)) if target.is_file else target
+    return here.text + text.removeprefix(target.name)
 
 
 def _near(path: str) -> str:

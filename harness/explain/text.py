@@ -161,7 +161,7 @@ def value_text(key: str, value: Any) -> str:
     if isinstance(value, dict):
         return "(" + ", ".join(f"{k} {value_text(key, v)}" for k, v in value.items()) + ")"
     if isinstance(value, list):
-        return "; ".join(str(v) for v in value)
+        return "; ".join(value_text(key, v) for v in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if key.endswith("_bytes"):

@@ -153,6 +153,6 @@ def test_a_plugin_that_is_no_longer_there_is_asked_for(tmp_path, harness_command
     here.rename(tmp_path / "moved.py")
     done = harness_command("explain", "--prove", "--no-lock")
     assert done.code == 2
-    assert "the run's plugin net.py is not here" in done.err
+    assert f"the run's plugin {here} is not here" in done.err
     assert "--plugin FILE" in done.err
     assert not harness_command("explain", "-f", "json").out.count('"comparison"')

@@ -37,6 +37,13 @@ def test_a_model_of_a_file_is_named_by_its_path_and_has_its_inputs(build, tmp_pa
     assert words[words.index("--input") + 1] == "x=int64[batch,8;0..9]"
 
 
+def test_a_file_that_is_a_model_is_named_by_its_path(build, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    label = {"model": "net.pt2", "runner": "eager"}
+    found = record(build, sources=(f"model:{tmp_path}/sub/net.pt2",), label=label)
+    assert shlex.split(select(found))[:2] == ["-m", "sub/net.pt2"]
+
+
 def test_a_comparison_names_what_differs_and_is_accepted(build):
     line = compare(record(build), {"runner": "onnxruntime:spinning=false,prepacking=true"})
     words = shlex.split(line)

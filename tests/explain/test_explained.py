@@ -168,6 +168,7 @@ def test_evidence_is_written_with_its_unit(word):
     assert text.value_text("share_of_gain", 0.5) == "50 %"
     assert text.value_text("latency_ms", 4.02) == "4.02 ms"
     assert text.value_text("x", word) == word
+    assert text.value_text("replicates_ms", [2.68123456, 9.5]) == "2.68 ms; 9.50 ms"
 
 
 def _keys_of_rules():

@@ -236,6 +236,16 @@ def test_from_where_on_a_runner_pays_is_told_only_where_it_depends_on_the_batch(
     assert "from batch 64 on" in found.phenomenon
 
 
+def test_where_one_batch_size_is_too_noisy_to_say_nobody_knows_from_where_on_it_pays(lab, parts, build):
+    lab.cases.clear()
+    for size, base_ms, ms, spread in ((1, 1.0, 0.8, 0.6), (64, 8.0, 4.0, 0.01)):
+        lab.base = build.planned("itself", batch_size=size)
+        lab.cases.append(lab.base)
+        lab.case(parts({"elementwise": base_ms}), base_ms)
+        lab.case(parts({"generated": ms}), ms, spread=spread, runner="compile", batch_size=size)
+    assert "pays-from" not in {f.key for f in lab.report().findings}
+
+
 def test_spinning_is_told_where_other_work_took_the_processors(lab, parts, build):
     lab.case(parts({"matmul": 4.0}), 4.0)
     gemm = [OperatorShare("Gemm", "matmul", 4, 4.4)]

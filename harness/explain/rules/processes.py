@@ -54,7 +54,7 @@ def uneven(row: Row) -> Iterator[Finding]:
             "latency_ms": latency.median,
             "replicates_ms": times,
             "page_faults_each": [round(f, 1) for f in faults],
-            "us_a_fault": slope_us,
+            "each_us": slope_us,
             "variance_accounted": r * r,
         },
     )

@@ -189,7 +189,7 @@ def _faults(row: Row) -> Iterator[Finding]:
             "page_faults": faults,
             "largest_tensor_bytes": largest,
             "latency_ms": row.ms,
-            "least_us_each": least_us(row),
+            "least_each_us": least_us(row),
             "likely_ms": likely_ms(row),
             "least_share": min(1.0, least_ms / row.ms),
         },
