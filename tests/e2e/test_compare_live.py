@@ -94,6 +94,7 @@ def test_while_one_side_is_called_the_other_is_frozen(compare, tmp_path):
     assert found.count("T") > 0.98 * len(found), {s: found.count(s) for s in set(found)}
 
 
+@pytest.mark.slow
 def test_where_nothing_is_forked_the_sides_are_interpreters_of_their_own(compare, monkeypatch):
     monkeypatch.setenv("HARNESS_SPAWN", "1")
     ended, report = compare("--plugin", SPINNING, "-m", "spinning", "--new", "model=spinning:us=3000")

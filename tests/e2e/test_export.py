@@ -14,7 +14,10 @@ def report_of(done):
     return json.loads(done.out)
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn", pytest.param("transformer", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "model",
+    ["mlp", pytest.param("cnn", marks=pytest.mark.slow), pytest.param("transformer", marks=pytest.mark.slow)],
+)
 def test_the_models_in_the_box_pass_at_every_batch_size(harness_command, model):
     import onnx
 

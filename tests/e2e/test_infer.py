@@ -26,7 +26,7 @@ def test_bare_it_is_the_mlp_in_eager_fp32_at_batch_32(harness_command):
     assert calling["peak"] >= calling["before"] >= loading["before"]
 
 
-@pytest.mark.parametrize("runner", ["eager", "compile", "onnxruntime"])
+@pytest.mark.parametrize("runner", ["eager", pytest.param("compile", marks=pytest.mark.slow), "onnxruntime"])
 def test_every_runner_says_shapes_error_and_memory_for_people(harness_command, runner):
     done = harness_command("infer", "-m", "cnn", "-r", runner, "-b", 4)
     assert done.code == 0
