@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from harness.components import Device, Inputs, Model, Precision, Reporter
     from harness.errors import ExitCode, HarnessError, Unsupported
     from harness.hookspecs import hookimpl
-    from harness.measure.leaves import tensor_leaves
+    from harness.measure.leaves import stored_bytes, tensor_leaves
     from harness.measure.session import TorchSession
     from harness.measure.spans import DeviceSpan, Span, recording
     from harness.measure.trace import write_trace
@@ -70,6 +70,7 @@ __all__ = [
     "Work",
     "hookimpl",
     "recording",
+    "stored_bytes",
     "tensor_leaves",
     "write_trace",
 ]
@@ -100,6 +101,7 @@ _HOMES = {
     "Work": "harness.runner",
     "hookimpl": "harness.hookspecs",
     "recording": "harness.measure.spans",
+    "stored_bytes": "harness.measure.leaves",
     "tensor_leaves": "harness.measure.leaves",
     "write_trace": "harness.measure.trace",
 }

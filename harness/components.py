@@ -162,6 +162,10 @@ class Precision(Component):
             raise Unsupported(f"{self.name} has no general way to it; a runner must bring its own")
         return module.to(getattr(torch, self.dtype)) if self.how == "cast" else module
 
+    def facts(self) -> dict[str, Any]:
+        """What `prepare` did, for the record: JSON-compatible, read after the last call."""
+        return {}
+
     def prepare_inputs(self, inputs: Inputs) -> Inputs:
         """One set of inputs in this precision; integers stay as they are."""
         import torch

@@ -18,7 +18,16 @@ from typing import Any
 from harness import registry
 
 GROUP = "harness"
-_DISTRIBUTIONS = ("torch", "onnxruntime", "onnxruntime-gpu", "onnx", "onnxscript", "pytorch-inference-lab")
+_DISTRIBUTIONS = (
+    "torch",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnx",
+    "onnxscript",
+    "openvino",
+    "torchao",
+    "pytorch-inference-lab",
+)
 
 
 def cache_home() -> Path:

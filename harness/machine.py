@@ -15,6 +15,8 @@ PACKAGES = (
     "onnxruntime-gpu",
     "onnx",
     "onnxscript",
+    "openvino",
+    "torchao",
     "numpy",
     "triton",
     "pluggy",

@@ -138,14 +138,15 @@ class Watch:
 def watch(work: CaseWork, weights_bytes: int | None) -> tuple[Demand, Counter[str]]:
     """The demand of a case, and the shapes of what it casts.
 
-    Where the runner has a way of its own to the precision, the model as it is built is watched, in float32.
+    Where the runner has a way of its own to the precision, or the weights are quantised, the model as it is
+    built is watched, in float32.
 
     Args:
         weights_bytes: what the session says of its weights; None for those of the module.
     """
     import torch
 
-    own_way = work.case.precision in work.runner.recipes
+    own_way = work.case.precision in work.runner.recipes or work.precision.how == "quantised"
     module = work.raw_module() if own_way else work.module
     inputs = work.raw_inputs(0) if own_way else work.ready_inputs(work.raw_inputs(0))
     weights = [*module.parameters(), *module.buffers()]

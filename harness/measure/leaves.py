@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,3 +66,21 @@ def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> A
         }
         return dataclasses.replace(value, **changed)
     return value
+
+
+def stored_bytes(tensors: Iterable[torch.Tensor]) -> int:
+    """Bytes of the tensors: what several share is counted once, a quantised one by what it is made of."""
+    sizes: dict[int, int] = {}
+
+    def visit(tensor: torch.Tensor) -> None:
+        flatten = getattr(tensor, "__tensor_flatten__", None)
+        if flatten is not None:  # a wrapper has no numbers of its own
+            for name in flatten()[0]:
+                visit(getattr(tensor, name))
+            return
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+
+    for tensor in tensors:
+        visit(tensor)
+    return sum(sizes.values())

@@ -134,6 +134,7 @@ class LoadedCase:
 
         modes = state.float32_modes()
         facts = {
+            **self.work.precision.facts(),
             **self.session.facts(),
             "threads": torch.get_num_threads(),
             "float32_modes": modes,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from harness.components import Inputs
+from harness.measure.leaves import stored_bytes
 from harness.runner import Profiling, Session, Work
 
 if TYPE_CHECKING:
@@ -51,11 +52,7 @@ class TorchSession(Session):
     def weights_bytes(self) -> int | None:
         """Bytes of the module's parameters and buffers, shared storage counted once."""
         module: torch.nn.Module = self._work.module
-        sizes = {}
-        for tensor in [*module.parameters(), *module.buffers()]:
-            storage = tensor.untyped_storage()
-            sizes[storage.data_ptr()] = storage.nbytes()
-        return sum(sizes.values())
+        return stored_bytes([*module.parameters(), *module.buffers()])
 
     def profile(self, asked: Profiling) -> Recording:
         """With torch's profiler; with source lines where what is called is the model's own module."""

@@ -11,6 +11,7 @@ from harness.catalogue.params import schema
 from harness.catalogue.provided import Provided
 from harness.components import Device, Precision
 from harness.measure import devices
+from harness.plan.ways import runners_with_way
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,22 @@ def take_inventory(plugins: PluginRequest) -> Inventory:
     components = []
     for kind in ("model", "runner", "precision", "reporter"):
         for provided in catalogue.of_kind(kind):
-            reason, remark = _usability(provided, device)
+            reason, remark = _usability(provided, device, catalogue)
             components.append({**as_data(provided), "unusable": reason, "remark": remark})
     return Inventory(components, [*map(str, catalogue.problems), *idle_blocks(plugins)], str(device))
 
 
-def _usability(provided: Provided, device: Device) -> tuple[str | None, str | None]:
+def _usability(provided: Provided, device: Device, catalogue: Catalogue) -> tuple[str | None, str | None]:
     """(why it cannot be used here, what to know if it can)."""
     component = provided.component
     try:
         reason = component.available()
         if isinstance(component, Precision) and not reason:
-            return component.supports(device), component.emulated(device)
+            reason, emulated = component.supports(device), component.emulated(device)
+            own = runners_with_way(catalogue, component)
+            if reason and own:  # what it says is of runners that call a module
+                return None, f"{reason}; runners with a way of their own: {', '.join(own)}"
+            return reason, emulated
     except Exception as error:
         return f"asked whether it is available, it failed: {describe(error)}", None
     return reason, None

@@ -18,6 +18,7 @@ from harness.plan.environment import describe_machine, plugin_infos
 from harness.plan.estimate import case_estimate_s
 from harness.plan.points import Points
 from harness.plan.selectors import parse_selector
+from harness.plan.ways import runners_with_way
 from harness.records.case import AXES, Case, Plan, PlannedCase, Provider
 from harness.runner import Combination, Runner
 
@@ -129,8 +130,7 @@ class _Planner:
         general = precision.how != "quantised" or type(precision).prepare is not Precision.prepare
         if general or precision.name in runner.recipes:
             return None
-        runners = [p.component for p in self.catalogue.of_kind("runner")]
-        others = [r.name for r in runners if isinstance(r, Runner) and precision.name in r.recipes]
+        others = runners_with_way(self.catalogue, precision)
         what = f": try -r {others[0]}" if others else ""
         return f"{runner.name} has no way to {precision.name}{what}"
 

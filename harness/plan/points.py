@@ -16,6 +16,7 @@ from harness.errors import Unsupported
 from harness.jobs import Matrix
 from harness.machine import usable_cores
 from harness.measure import devices
+from harness.plan.ways import runners_with_way
 from harness.records.case import AXES
 
 ALL = "all"
@@ -64,7 +65,7 @@ class Points:
             return [self._known(kind, parse(part, kind)) for part in split_list(text)]
         found = []
         for provided in self.catalogue.of_kind(kind):
-            reason = _unusable(provided.component, device)
+            reason = self._unusable(provided.component, device)
             if reason:
                 self.notes.append(f"{ALL} leaves out {kind} {provided.name}: {reason}")
             else:
@@ -119,13 +120,15 @@ class Points:
         real = [d for d in found if isinstance(d, Device)]
         return next((d for d in real if d.type != "cpu"), real[0] if real else None)
 
-
-def _unusable(component: Component, device: Device | str) -> str | None:
-    """Why `all` leaves a component out."""
-    try:
-        reason = component.available()
-        if isinstance(component, Precision) and isinstance(device, Device) and not reason:
-            reason = component.supports(device) or component.emulated(device)
-        return reason
-    except Exception as error:
-        return f"asked whether it is available, its plugin failed: {describe(error)}"
+    def _unusable(self, component: Component, device: Device | str) -> str | None:
+        """Why `all` leaves a component out."""
+        try:
+            reason = component.available()
+            if isinstance(component, Precision) and isinstance(device, Device) and not reason:
+                lacking = component.supports(device)
+                if lacking and not runners_with_way(self.catalogue, component):
+                    return lacking
+                reason = component.emulated(device)
+            return reason
+        except Exception as error:
+            return f"asked whether it is available, its plugin failed: {describe(error)}"

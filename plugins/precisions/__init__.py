@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import harness
 
 from .floats import Bf16Amp, Bf16True, Fp16Amp, Fp16True, Fp32, Tf32
-from .int8 import Int8Dynamic
+from .int8 import Int8Dynamic, Int8WeightOnly
 
 
 @harness.hookimpl
@@ -19,3 +19,4 @@ def harness_precisions() -> Iterable[harness.Precision]:
     yield Fp16True()
     yield Bf16True()
     yield Int8Dynamic()
+    yield Int8WeightOnly()

@@ -1,4 +1,4 @@
-"""The runners in the box: eager PyTorch, torch.compile, ONNX Runtime and CUDA graphs."""
+"""The runners in the box: eager PyTorch, compiled by inductor, ONNX Runtime, OpenVINO and CUDA graphs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 import harness
 
+from .aotinductor import AotInductor
 from .compile import Compile
 from .cudagraph import CudaGraph
 from .eager import Eager
 from .onnxruntime import OnnxRuntime
+from .openvino import OpenVino
 
 
 @harness.hookimpl
@@ -18,3 +20,5 @@ def harness_runners() -> Iterable[harness.Runner]:
     yield Compile()
     yield OnnxRuntime()
     yield CudaGraph()
+    yield AotInductor()
+    yield OpenVino()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import harness
 
-from . import generated
+from . import generated, inductor
 from .dynamo import Listener, recompilations, stage_seconds
 from .recording import record
 
@@ -39,20 +38,11 @@ class Compile(harness.Runner):
     _loaded = 0
     """How many sessions this process has loaded."""
 
+    def available(self) -> str | None:
+        return inductor.compiler_missing()
+
     def preload(self, devices: frozenset[str]) -> None:
-        import torch
-        import torch._dynamo
-
-        if torch.version.cuda is None and torch.version.hip is None:
-            # With a GPU build this import starts the device, after which a fork is of no use.
-            import torch._inductor.compile_fx
-        if "cpu" in devices:
-            # Compiles a few lines of C++ to find out what the processor can do, which takes seconds
-            # (a minute on some) and would be part of every cold start. No reason to fail.
-            with contextlib.suppress(Exception):
-                from torch._inductor import cpu_vec_isa
-
-                cpu_vec_isa.pick_vec_isa()
+        inductor.preload(devices)
 
     def load(self, work: harness.Work) -> harness.Session:
         import torch
@@ -71,7 +61,7 @@ class Compile(harness.Runner):
         # Errors and limits are to be seen: the defaults print a line and go on in eager mode.
         torch._dynamo.config.suppress_errors = False
         torch._dynamo.config.fail_on_recompile_limit_hit = True
-        torch._inductor.config.freezing = options.freezing
+        torch._inductor.config.freezing = inductor.freezes(work)
         listener = Listener().start()
         # Generated C++ kernels then show in a profile; in a timed case they stay as users have them.
         torch._inductor.config.cpp.enable_kernel_profile = work.profiling and not work.in_passing
@@ -120,6 +110,7 @@ class CompiledSession(harness.TorchSession):
         causes = recompilations()
         return {
             "backend": "inductor",
+            "freezing": inductor.freezes(self._work),
             "graphs": _graphs(),
             # The counter knows nothing of a branch on a tensor's value, the commonest break of all.
             "graph_breaks": max(len(self._listener.breaks), len(counters["graph_break"])),

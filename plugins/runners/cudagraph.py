@@ -22,6 +22,11 @@ class CudaGraph(harness.Runner):
     batch = "fixed"
     ready_estimate_s = 0.5
 
+    def available(self) -> str | None:
+        import torch
+
+        return None if torch.cuda.is_available() else "there is no CUDA device: try -r compile"
+
     def supports(self, case: harness.Combination) -> str | None:
         if case.device.type != "cuda":
             return f"CUDA graphs are of CUDA, and this is {case.device.type}: try -r compile"

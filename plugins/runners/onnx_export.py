@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import harness
 
+from .exporting import cause, flattened
+
 if TYPE_CHECKING:
     import torch
 
@@ -23,28 +25,6 @@ def input_names(inputs: harness.Inputs) -> list[str]:
 
 def _names(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}{k}" for k in range(count)]
-
-
-def flattened(module: torch.nn.Module, inputs: harness.Inputs) -> torch.nn.Module:
-    """The module as one that takes the tensors of `inputs` in order and returns those of its output.
-
-    Nested and keyword inputs become positional, so their order cannot change; a dataclass output,
-    which the exporter would refuse, becomes the tensors in it.
-    """
-    import torch
-
-    class Flat(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-
-        def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            waiting = iter(tensors)
-            rebuilt = inputs.map(lambda _: next(waiting))
-            output = self.module(*rebuilt.args, **rebuilt.kwargs)
-            return tuple(harness.tensor_leaves(output))
-
-    return Flat().eval()
 
 
 def export(
@@ -96,9 +76,9 @@ def export(
             )
         except torch.onnx.errors.OnnxExporterError as error:
             if dynamic:
-                text = f"the exporter cannot keep the batch size open ({_cause(error)}): try --static"
+                text = f"the exporter cannot keep the batch size open ({cause(error)}): try --static"
                 raise harness.Unsupported(text) from error
-            raise harness.Unsupported(f"the ONNX exporter cannot take it ({_cause(error)})") from error
+            raise harness.Unsupported(f"the ONNX exporter cannot take it ({cause(error)})") from error
         assert program is not None
         program.save(str(path))
     if dynamic:
@@ -117,14 +97,6 @@ def _check_open(path: Path, names: list[str]) -> None:
                 f"the exporter fixed the batch size at {first.dim_value}, since the model's code depends on "
                 "it: try --static"
             )
-
-
-def _cause(error: BaseException) -> str:
-    """What torch.export found, out of the pages of its message."""
-    text = str(error.__cause__ or error)
-    lines = [line.strip(" -") for line in text.splitlines() if line.strip()]
-    telling = [x for x in lines if "batch" in x and ("specialized" in x or "constant" in x or "must" in x)]
-    return (telling or lines or [type(error).__name__])[0][:200]
 
 
 _NOISE = ("torchvision", "The axis name: batch will not be used", "LeafSpec", "is deprecated", "copyreg")

@@ -1,17 +1,23 @@
-"""Dynamic int8 by ONNX Runtime's own quantiser: weights once, activations at every call."""
+"""Int8 by ONNX Runtime's own quantisers: weights alone, or weights once and activations at every call."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import harness
+
+from ..weights import lost_in_int8
+
 OPERATORS = ("MatMul", "Gemm")
 """What is quantised. Not convolutions: their integer kernels are slower than float ones on CPUs."""
-
-
-STEPS = 127
-"""The largest int8 weight: a weight below half a step becomes zero."""
+BLOCK = 128
+"""Weights in a row that share a scale, of weights that are quantised alone."""
+IN_FLOAT32 = 1
+"""Of `MatMulNBits`: the format it multiplies in. Left to itself it may round activations to int8, too."""
 
 
 def quantise_dynamic(path: Path, per_channel: bool = True) -> dict[str, Any]:
@@ -22,12 +28,9 @@ def quantise_dynamic(path: Path, per_channel: bool = True) -> dict[str, Any]:
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    said = weight_loss(path, per_channel)
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it logs advice on preprocessing to the root logger
+    said = _known_loss(path, per_channel)
     beside = path.with_suffix(".quantised")
-    try:
+    with _quiet():
         quantize_dynamic(
             path,
             beside,
@@ -35,44 +38,77 @@ def quantise_dynamic(path: Path, per_channel: bool = True) -> dict[str, Any]:
             weight_type=QuantType.QInt8,
             per_channel=per_channel,
         )
+    _replace(path, beside)
+    return {"by": "onnxruntime.quantization.quantize_dynamic", **said}
+
+
+def quantise_weights(path: Path, per_channel: bool = True) -> dict[str, Any]:
+    """Replaces the file's matrix products by ones with weights in int8, multiplied in float32.
+
+    Raises:
+        Unsupported: a scale for a whole matrix is asked for, which this quantiser does not have.
+    """
+    import onnx
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+    from onnxruntime.quantization.onnx_model import ONNXModel
+
+    if not per_channel:
+        raise harness.Unsupported(f"its weights have a scale for {BLOCK} in a row: leave per_channel out")
+    said = _known_loss(path, per_channel)
+    model = ONNXModel(onnx.load(path))
+    model.replace_gemm_with_matmul()
+    beside = path.with_suffix(".quantised")
+    with _quiet():
+        quantiser = MatMulNBitsQuantizer(
+            model.model, bits=8, block_size=BLOCK, is_symmetric=True, accuracy_level=IN_FLOAT32
+        )
+        quantiser.process()
+        quantiser.model.save_model_to_file(str(beside))
+    _replace(path, beside)
+    return {"by": f"MatMulNBits of 8 bits, a scale for {BLOCK} in a row", **said}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantisers log advice on preprocessing, and each step that they take."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
+
+
+def _replace(path: Path, beside: Path) -> None:
+    """Puts a file in the place of another, and of the weights that lay beside it."""
     for data in path.parent.glob(f"{path.name}.*"):
         data.unlink()
     beside.replace(path)
+
+
+def _known_loss(path: Path, per_channel: bool) -> dict[str, Any]:
+    """What is lost; with nothing to quantise it would be float32 under another name: Unsupported."""
+    said = weight_loss(path, per_channel)
+    if not said["matrices"]:
+        raise harness.Unsupported("int8 is of linear layers, and this model has none: try -p fp32")
     return said
 
 
 def weight_loss(path: Path, per_channel: bool) -> dict[str, Any]:
-    """Of the matrix that loses most: the share of its weights that become zero though they are not, and how
-    large the largest is beside their root mean square; and how many matrices there are.
-    """
-    import numpy
+    """What int8 does to the weights of the file's matrix products; see `lost_in_int8`."""
     import onnx
     from onnx import numpy_helper
 
     model = onnx.load(path)
     weights = {t.name: t for t in model.graph.initializer}
-    found: list[tuple[float, float, str]] = []
-    for node in model.graph.node:
-        if node.op_type not in OPERATORS or len(node.input) < 2 or node.input[1] not in weights:
-            continue
-        matrix = numpy_helper.to_array(weights[node.input[1]]).astype(numpy.float64)
-        if matrix.ndim != 2:
-            continue
-        transposed = any(a.name == "transB" and a.i for a in node.attribute)
-        sizes = numpy.abs(matrix)
-        step = sizes.max(axis=1 if transposed else 0, keepdims=True) if per_channel else sizes.max()
-        zeroed = float(((sizes > 0) & (sizes < step / STEPS / 2)).sum() / max(1, (sizes > 0).sum()))
-        rms = float(numpy.sqrt((matrix**2).mean())) or 1.0
-        found.append((zeroed, float(sizes.max() / rms), node.input[1]))
-    if not found:
-        return {"matrices": 0}
-    zeroed, peak, name = max(found)
-    return {
-        "matrices": len(found),
-        "worst": name,
-        "zeroed_share": round(zeroed, 4),
-        "peak_over_rms": round(peak, 1),
-        "per_channel": per_channel,
-    }
+
+    def matrices() -> Iterator[tuple[str, Any]]:
+        for node in model.graph.node:
+            if node.op_type not in OPERATORS or len(node.input) < 2 or node.input[1] not in weights:
+                continue
+            matrix = numpy_helper.to_array(weights[node.input[1]])
+            if matrix.ndim == 2:
+                transposed = any(a.name == "transB" and a.i for a in node.attribute)
+                yield node.input[1], matrix if transposed else matrix.T
+
+    return lost_in_int8(matrices(), per_channel)

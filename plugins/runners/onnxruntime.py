@@ -13,7 +13,7 @@ import harness
 from . import onnx_profile
 from .onnx_export import export, input_names
 from .onnx_graph import fallbacks, file_facts, graph_facts
-from .onnx_quantise import quantise_dynamic
+from .onnx_quantise import quantise_dynamic, quantise_weights
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class OnnxRuntime(harness.Runner):
     reads = ("onnx",)
     ready_estimate_s = 3.5
 
-    recipes = {"int8-dynamic": quantise_dynamic}
+    recipes = {"int8-dynamic": quantise_dynamic, "int8-weight-only": quantise_weights}
 
     @dataclass(frozen=True)
     class Params:

@@ -30,11 +30,11 @@ def box() -> Catalogue:
     return Catalogue(load(only=()))
 
 
-def test_the_box_has_three_models_seven_precisions_four_runners_and_four_reporters(box):
+def test_the_box_has_three_models_eight_precisions_six_runners_and_four_reporters(box):
     assert box.names("model") == ["cnn", "mlp", "transformer"]
     floats = ["bf16-amp", "bf16-true", "fp16-amp", "fp16-true", "fp32"]
-    assert box.names("precision") == [*floats, "int8-dynamic", "tf32"]
-    assert box.names("runner") == ["compile", "cudagraph", "eager", "onnxruntime"]
+    assert box.names("precision") == [*floats, "int8-dynamic", "int8-weight-only", "tf32"]
+    assert box.names("runner") == ["aotinductor", "compile", "cudagraph", "eager", "onnxruntime", "openvino"]
     assert box.names("reporter") == ["csv", "json", "markdown", "table"]
     assert box.problems == []
 
@@ -73,14 +73,14 @@ def test_an_unknown_name_with_parameters_is_quoted_without_them(box):
 
 def test_the_install_command_is_shown_where_a_published_plugin_provides_the_name(box, monkeypatch):
     known = {
-        "distribution": "harness-openvino",
-        "install": "pip install harness-openvino",
-        "runners": ["openvino"],
+        "distribution": "harness-tensorrt",
+        "install": "pip install harness-tensorrt",
+        "runners": ["tensorrt"],
     }
     monkeypatch.setattr(registry, "known_plugins", lambda: [known])
     with pytest.raises(UnknownName) as caught:
-        box.get("runner", "openvino")
-    assert caught.value.hint == "harness-openvino provides it: pip install harness-openvino"
+        box.get("runner", "tensorrt")
+    assert caught.value.hint == "harness-tensorrt provides it: pip install harness-tensorrt"
 
 
 def test_a_broken_plugin_is_named_where_a_name_is_missing(install):

@@ -18,7 +18,8 @@ def demand(module, *inputs, autocast=None, weights_bytes=None):
         case=SimpleNamespace(precision="p"),
         runner=SimpleNamespace(recipes={}),
         precision=SimpleNamespace(
-            context=lambda device: torch.autocast("cpu", dtype=autocast) if autocast else nullcontext()
+            how="native",
+            context=lambda device: torch.autocast("cpu", dtype=autocast) if autocast else nullcontext(),
         ),
         model=SimpleNamespace(reset=lambda module: None),
         module=module.eval(),
@@ -180,6 +181,7 @@ def test_a_runner_with_its_own_way_to_the_precision_has_the_float32_model_counte
     work = SimpleNamespace(
         case=SimpleNamespace(precision="int8-dynamic"),
         runner=SimpleNamespace(recipes={"int8-dynamic": None}),
+        precision=SimpleNamespace(how="quantised"),
         model=SimpleNamespace(reset=lambda module: None),
         device=None,
         raw_module=lambda: module,

@@ -96,6 +96,8 @@ def test_the_core_names_no_plugin_of_the_box():
         ("catalogue/loading.py", "harness_plugins"),  # the one ordered tuple
         ("inventory.py", "onnxruntime"),  # distributions whose version is recorded
         ("machine.py", "onnxruntime"),
+        ("inventory.py", "openvino"),
+        ("machine.py", "openvino"),
         ("measure/devices.py", "tf32"),  # a feature of the hardware
     }
     found = set()

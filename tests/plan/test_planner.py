@@ -213,7 +213,13 @@ def test_all_models_are_all_there_are():
 def test_all_precisions_leave_out_what_the_device_has_not_and_say_so(monkeypatch):
     monkeypatch.setattr("harness.measure.devices._cpu_features", lambda: ["avx2", "avx512_bf16"])
     found = plan(Matrix(precision=["all"]))
-    assert {c.case.precision for c in found.cases} == {"fp32", "bf16-amp", "bf16-true", "int8-dynamic"}
+    assert {c.case.precision for c in found.cases} == {
+        "fp32",
+        "bf16-amp",
+        "bf16-true",
+        "int8-dynamic",
+        "int8-weight-only",
+    }
     assert len([n for n in found.notes if n.startswith("all leaves out precision ")]) == 3
     assert any("tf32: TF32 is a mode of NVIDIA tensor cores" in n for n in found.notes)
     assert any("fp16-true: this CPU has no float16 arithmetic" in n for n in found.notes)
@@ -499,3 +505,13 @@ def test_callers_at_once_are_for_runners_that_say_so_and_models_without_state(in
     found = plan(Matrix(model=["mlp", "state"], runner=["eager", "alone"]))
     concurrent = {(c.case.model, c.case.runner) for c in found.cases if c.concurrent}
     assert concurrent == {("mlp", "eager")}
+
+
+def test_all_keeps_a_precision_that_a_runner_has_its_own_way_to(monkeypatch):
+    from harness_plugins.precisions import int8
+
+    monkeypatch.setattr(int8, "find_spec", lambda name: None)
+    found = plan(Matrix(precision=["all"], runner=["eager", "onnxruntime"]))
+    int8_cases = {c.case.runner: c for c in found.cases if c.case.precision == "int8-dynamic"}
+    assert "pip install 'pytorch-inference-lab[torchao]'" in int8_cases["eager"].unsupported
+    assert int8_cases["onnxruntime"].unsupported is None
