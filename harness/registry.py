@@ -44,6 +44,12 @@ def formats() -> dict[str, str]:
     return {row["suffix"]: row["reader"] for row in read("formats.toml")["format"]}
 
 
+def format_suite(suffix: str) -> str:
+    """The suite that measures a file with this suffix, if nothing more is said of it."""
+    rows = {row["suffix"]: row for row in read("formats.toml")["format"]}
+    return str(rows.get(suffix, {}).get("suite", defaults()["run"]["suite"]))
+
+
 def known_plugins() -> list[dict[str, Any]]:
     """Published third-party plugins: what each provides and how to install it."""
     return list(read("plugins.toml").get("plugin", []))

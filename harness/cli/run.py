@@ -174,7 +174,7 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     if name == "":
         raise UsageError("--suite is empty", "`harness list suites` shows the suites here")
     if name is None and (not axes.given() or _only_own_models(axes)):
-        name = registry.defaults()["run"]["suite"]
+        name = _suite_of(axes)
     if given["baseline"] == "":
         raise UsageError("--baseline is empty", "give axis=value,..., or `none` for no speed-ups")
     suite = suites.find(name) if name else None
@@ -205,6 +205,13 @@ def _only_own_models(axes: suites.Axes) -> bool:
     """
     said = axes.runner or axes.precision
     return bool(axes.model) and not said and all(split(t) is not None for t in axes.model)
+
+
+def _suite_of(axes: suites.Axes) -> str:
+    """The suite for models of one kind; the common one where they are of several."""
+    targets = [found[0] for t in axes.model if (found := split(t)) is not None]
+    wanted = {registry.format_suite(target.suffix) for target in targets}
+    return wanted.pop() if len(wanted) == 1 else registry.defaults()["run"]["suite"]
 
 
 def _devices(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | None:

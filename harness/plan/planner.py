@@ -151,7 +151,11 @@ class _Planner:
         wanted = self._baseline_axes()
         whole: dict[str, PlannedCase] = {}
         for planned in cases.values():
-            baseline = self.case({**_point(planned), **wanted}, added=True)
+            point = _point(planned)
+            axes = {**point, **wanted}
+            if not self.job.baseline:  # nobody said who it is to be: one that can run the model at all
+                axes["runner"] = self.points.reader(point["model"], axes["runner"])
+            baseline = self.case(axes, added=True)
             if baseline.id not in cases:
                 whole.setdefault(baseline.id, baseline)
             whole[planned.id] = replace(planned, baseline_id=baseline.id)

@@ -11,13 +11,14 @@ from harness import registry
 from harness.catalogue import Catalogue
 from harness.catalogue.loading import describe
 from harness.catalogue.specs import Spec, parse, split_list
-from harness.components import Component, Device, Precision
+from harness.components import Component, Device, Model, Precision
 from harness.errors import Unsupported
 from harness.jobs import Matrix
 from harness.machine import usable_cores
 from harness.measure import devices
 from harness.plan.ways import runners_with_way
 from harness.records.case import AXES
+from harness.runner import Runner
 
 ALL = "all"
 
@@ -53,12 +54,38 @@ class Points:
         excluded = [{k: self.pattern(k, v) for k, v in p.items()} for p in matrix.exclude]
         for combination in product(*(values[a] for a in AXES)):
             point = dict(zip(AXES, combination, strict=True))
+            if not matrix.runner:
+                point["runner"] = self.reader(point["model"], point["runner"])
+            elif ALL in matrix.runner and not self._reads(point["runner"], point["model"]):
+                self._leave_out(point)
+                continue
             if not any(self._matches(point, pattern) for pattern in excluded):
                 yield point
         for extra in matrix.include:
             point = {a: values[a][0] for a in AXES}
             point.update({k: self.pattern(k, v) for k, v in extra.items()})
             yield point
+
+    def reader(self, model: Spec, runner: Spec) -> Spec:
+        """The runner, or the first one that can be used and reads the file that the model is."""
+        if self._reads(runner, model):
+            return runner
+        for provided in self.catalogue.of_kind("runner"):
+            spec = Spec(provided.name, distribution=provided.origin.source)
+            if self._reads(spec, model) and not provided.component.available():
+                return spec
+        return runner
+
+    def _reads(self, runner: Spec, model: Spec) -> bool:
+        """Whether a runner can take a model: any module, and files of the formats that it reads."""
+        component, found = self.catalogue.get("model", model).component, self.catalogue.get("runner", runner)
+        assert isinstance(component, Model)
+        assert isinstance(found.component, Runner)
+        return not component.format or component.format in found.component.reads
+
+    def _leave_out(self, point: dict[str, Any]) -> None:
+        model, runner = point["model"].name, point["runner"].name
+        self._note(f"{ALL} leaves out runner {runner} for {model}: it reads no such file")
 
     def _specs(self, kind: str, text: str, device: Device | str) -> list[Spec]:
         if text != ALL:
