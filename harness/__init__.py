@@ -105,15 +105,17 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # Each name is imported when it is first used, so that `harness --help` pays for none of them.
-    if name in _HOMES:
-        from importlib import import_module
+if not TYPE_CHECKING:
+    # A type checker knows the names from above; to it this would make every other name right, too.
+    def __getattr__(name: str) -> Any:
+        # Each name is imported when it is first used, so that `harness --help` pays for none of them.
+        if name in _HOMES:
+            from importlib import import_module
 
-        value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            value = getattr(import_module(_HOMES[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
