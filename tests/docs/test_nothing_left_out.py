@@ -18,12 +18,29 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 HOOKS = [*CATALOGUE_HOOKS.values(), *LIFECYCLE_HOOKS]
 GENERATED = ("reference.md", "hooks.md")
-PROSE = "".join(
-    path.read_text("utf-8")
-    for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-    if path.name not in GENERATED
+
+
+def words(text: str) -> set[str]:
+    """Everything in a text that can be an option or the name of a command."""
+    return set(re.findall(r"(?<![\w-])-{0,2}\w[\w-]*", text))
+
+
+def called(text: str) -> set[str]:
+    """The words that a test may call as commands: what follows a quote."""
+    return set(re.findall(r"[\"'](\w+)(?=[\"' ])", text))
+
+
+PAGES = [path.read_text("utf-8") for path in sorted(DOCS.glob("*.md")) if path.name not in GENERATED]
+PROSE = "".join([*PAGES, (ROOT / "README.md").read_text("utf-8")])
+SAID = words(PROSE)
+REFERENCE = dict(
+    re.findall(
+        r"^### (harness.*)\n((?:(?!##).*\n)*)", (DOCS / "reference.md").read_text("utf-8"), re.MULTILINE
+    )
 )
+"""Command -> its section."""
 TESTS = [path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+TESTED = [(called(text), words(text)) for text in TESTS]
 
 
 def _generate() -> ModuleType:
@@ -50,15 +67,9 @@ def options() -> dict[tuple[tuple[str, ...], str], list[str]]:
     return dict(found)
 
 
-def has(text: str, word: str) -> bool:
-    """Whether a word stands there, and no longer one that begins or ends with it."""
-    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
-
-
-def calls(text: str, command: str) -> bool:
-    """Whether a test names a command as it would on the command line."""
-    word = command.rpartition(" ")[2]
-    return command == "harness" or has(text, command) or re.search(rf"[\"'(]{word}[\"' ]", text) is not None
+def calls(test: tuple[set[str], set[str]], name: str) -> bool:
+    """Whether a file of tests calls a command: `plugins` and `list` for `harness plugins list`."""
+    return set(name.split()[1:]) <= test[0]
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -70,9 +81,9 @@ def test_a_hook_is_in_the_reference_in_words_and_in_a_test(hook: str):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_in_the_reference_in_words_and_in_a_test(name: str):
-    assert f"\n### {name}\n" in (DOCS / "reference.md").read_text("utf-8")
-    assert has(PROSE, name)
-    assert any(calls(text, name) for text in TESTS)
+    assert name in REFERENCE
+    assert re.search(rf"\b{name}\b", PROSE)
+    assert any(calls(test, name) for test in TESTED)
 
 
 @pytest.mark.parametrize(
@@ -82,20 +93,17 @@ def test_a_command_is_in_the_reference_in_words_and_in_a_test(name: str):
 )
 def test_an_option_is_in_the_reference_in_words_and_in_a_test(spellings: tuple[str, ...], names: list[str]):
     """An option that several commands share, word for word, is tested with one of them."""
-    reference = (DOCS / "reference.md").read_text("utf-8")
     for name in names:
-        section = reference.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
-        for word in spellings:
-            assert has(section, word), f"{name} {word}"
-    assert any(has(PROSE, word) for word in spellings)
-    using = [text for text in TESTS if any(calls(text, name) for name in names)]
-    tested = any(has(text, word) for text in using for word in spellings)
+        assert set(spellings) <= words(REFERENCE[name]), name
+    assert SAID & set(spellings)
+    tested = any(calls(test, name) and test[1] & set(spellings) for test in TESTED for name in names)
     assert tested, f"no test gives {' or '.join(spellings)} to {' or '.join(names)}"
 
 
 def test_what_is_not_there_would_be_missed():
-    """Names are words: `--pass` is not `--passes`, and an option of one command is none of another's."""
-    assert has("give --passes 1", "--passes") and not has("give --passes 1", "--pass")
-    assert not has("plugins list", "--list")
-    assert calls('harness("report")', "harness report") and not calls("reports", "harness report")
-    assert calls('("plugins", "new", x)', "harness plugins new")
+    """Words are whole: `--pass` is not in `--passes`, nor `--list` in `plugins list`."""
+    assert words("give --passes 1 or -m, not plugins-list") == {
+        *("give", "--passes", "1", "or", "-m", "not", "plugins-list"),
+    }
+    assert called("harness('plugins', \"list\", x, 'report --status')") == {"plugins", "list", "report"}
+    assert not calls(({"list"}, set()), "harness plugins list")
