@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harness.records.case import Case
     from harness.records.profile import Recording
     from harness.records.report import Record, Report
+    from harness.report.numbers import safe
     from harness.runner import Combination, Exported, ExportOptions, Profiling, Runner, Session, Work
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Work",
     "hookimpl",
     "recording",
+    "safe",
     "tensor_leaves",
     "write_trace",
 ]
@@ -100,6 +102,7 @@ _HOMES = {
     "Work": "harness.runner",
     "hookimpl": "harness.hookspecs",
     "recording": "harness.measure.spans",
+    "safe": "harness.report.numbers",
     "tensor_leaves": "harness.measure.leaves",
     "write_trace": "harness.measure.trace",
 }

@@ -68,6 +68,7 @@ def test_every_public_name_is_on_the_page_of_the_api():
     assert [name for name in harness.__all__ if not re.search(rf"`harness\.{name}`", page)] == []
 
 
+@pytest.mark.slow  # `make types` looks at typed_plugin.py, too
 def test_an_author_s_checker_finds_mistakes_and_nothing_else(fresh):
     """typed_plugin.py and a package that was just written, against the installed wheel, under --strict."""
     fresh.harness("plugins", "new", "harness-typed", "--model", "--precision", "--runner", "--reporter")

@@ -117,7 +117,7 @@ class Lines(harness.Reporter):
     def _line(self, record: harness.Record) -> str:
         if record.latency_ms is None:
             return record.status
-        return f"{record.case.model} {record.latency_ms.median:.2f}"
+        return harness.safe(f"{record.case.model} {record.latency_ms.median:.2f}")
 
 
 @harness.hookimpl
