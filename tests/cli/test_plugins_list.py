@@ -183,6 +183,20 @@ def test_where_nothing_could_be_asked_the_status_is_not_known(install):
     assert (row["status"], row["reasons"]) == ("unknown", ["torch is not there"])
 
 
+def test_two_entry_points_of_one_module_are_one_plugin(install):
+    file = install(MODEL, "harness-tiny")
+    points = next(file.parent.glob("*.dist-info")) / "entry_points.txt"
+    points.write_text("[harness]\nfirst = harness_tiny\nsecond = harness_tiny\n")
+    seen = {"plugin": "first", "distribution": "harness-tiny", "version": "1.0"}
+    found = {"components": [], "plugins": [{**seen, "hooks": ["harness_models"], "problems": []}]}
+    first, second = installed.installed(found, (), disabled=False)
+    assert (first["status"], first["reasons"]) == ("loads", [])
+    assert (second["status"], second["reasons"]) == (
+        "loads",
+        ["another entry point of the same module stands for it"],
+    )
+
+
 def test_a_component_that_the_box_has_too_is_shown_as_such(install):
     install(MODEL, "harness-tiny")
     box = {"kind": "model", "name": "big", "aliases": ["tiny"], "source": "builtin:x", "plugin": "x"}
