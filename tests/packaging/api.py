@@ -38,7 +38,7 @@ def _described(name: str, value: Any) -> Iterator[str]:
     elif inspect.isfunction(value):
         yield f"def {name}{_signature(value)}"
     else:
-        yield f"{name}: {type(value).__module__}.{type(value).__qualname__}"
+        yield f"{name}: {type(value).__name__}"
 
 
 def _members(cls: type) -> Iterator[str]:
