@@ -131,7 +131,9 @@ def hooks() -> str:
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     catalogue = set(hookspecs.CATALOGUE_HOOKS.values())
     parts = [_MARK, "# Hooks", markdown(inspect.getdoc(hookspecs) or "", "ini")]
-    parts.append("How to write the classes that these hooks yield is on [Plugins](plugins.md).")
+    parts.append(
+        "How to write the classes that these hooks yield is on the pages below [Plugins](plugins.md)."
+    )
     for title, text, wanted in (
         (
             "The catalogue",
@@ -158,15 +160,18 @@ def hooks() -> str:
 # ---- reference.md ---------------------------------------------------------------------------------
 
 
-def command_help(name: str | None = None) -> str:
-    """The help of a subcommand, or of `harness` itself, exactly as the command line prints it."""
-    group = cli.harness
-    top = click.Context(group, info_name="harness", **{**group.context_settings, "terminal_width": WIDTH})
-    if name is None:
-        return group.get_help(top)
-    command = group.get_command(top, name)
-    assert command is not None
-    return command.get_help(click.Context(command, top, info_name=name))
+def commands(
+    command: click.Command = cli.harness, name: str = "harness", parent: click.Context | None = None
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """(name in full, command, its context) of a command and of all that is below it, in the help's order."""
+    settings = {**command.context_settings, "terminal_width": WIDTH} if parent is None else {}
+    context = click.Context(command, parent, info_name=name.rpartition(" ")[2], **settings)
+    yield name, command, context
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from commands(found, f"{name} {inner}", context)
 
 
 def reference() -> str:
@@ -178,9 +183,8 @@ def reference() -> str:
         "them is on [Using it](guide.md).",
         "## Commands",
     ]
-    for name in (None, *cli.COMMANDS):
-        title = "harness" if name is None else f"harness {name}"
-        parts += [f"### {title}", f"```text\n{command_help(name).rstrip()}\n```"]
+    for name, command, context in commands():
+        parts += [f"### {name}", f"```text\n{command.get_help(context).rstrip()}\n```"]
     keys = ", ".join(f"`{key}`" for key in KEYS)
     parts.append(f"Keys of `harness report --sort`: {keys}.")
     parts += ["## Exit codes", _exit_codes(), "## Statuses", _statuses()]

@@ -6,11 +6,12 @@ import errno
 import os
 import sys
 import traceback
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import Any
 
 import click
 
+from harness.cli.lazy import LazyGroup
 from harness.errors import ExitCode, HarnessError
 
 COMMANDS = {
@@ -26,35 +27,9 @@ COMMANDS = {
     "profile": "Find the hot operators of one case, and write a trace for Perfetto.",
     "doctor": "Say what this machine is, and what would disturb a measurement on it.",
     "list": "List models, runners, precisions, reporters, suites and claims.",
+    "plugins": "Write, check and list plugins.",
 }
 """Every subcommand with its help line, so that `--help` imports none of them."""
-
-
-class _Commands(click.Group):
-    """Imports a subcommand when it is called, and not before."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"harness.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from harness.catalogue.suggest import suggestion
-
-            raise click.UsageError(f"there is no command {args[0]!r}{suggestion(args[0], COMMANDS)}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -64,7 +39,10 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    texts=COMMANDS,
+    home="harness.cli.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--version",

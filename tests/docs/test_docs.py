@@ -61,6 +61,11 @@ def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
 
 
+def author_pages() -> str:
+    """What a plugin's author reads: how to write each kind, and what all of them share."""
+    return page("plugins.md") + "".join(path.read_text("utf-8") for path in sorted(DOCS.glob("write-a-*.md")))
+
+
 def blocks(text: str, language: str) -> list[str]:
     """The code blocks of a page in one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -103,7 +108,7 @@ def test_a_hook_has_a_section_with_its_signature(hook: str):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_is_shown_in_use(hook: str):
-    assert f"def {hook}(" in page("plugins.md")
+    assert f"def {hook}(" in author_pages()
 
 
 @pytest.mark.parametrize(
@@ -112,13 +117,11 @@ def test_a_hook_is_shown_in_use(hook: str):
 def test_every_part_of_a_contract_is_described(contract: type):
     for name in {**vars(contract), **inspect.get_annotations(contract)}:
         if not name.startswith("_") and name != "kind":
-            assert re.search(rf"`(work\.)?{name}[`(]", page("plugins.md")), f"{contract.__name__}.{name}"
+            assert re.search(rf"`(work\.)?{name}[`(]", author_pages()), f"{contract.__name__}.{name}"
 
 
 def commands() -> dict[str, click.Command]:
-    top = click.Context(cli.harness, info_name="harness")
-    found = {name: cli.harness.get_command(top, name) for name in cli.COMMANDS}
-    return {"harness": cli.harness, **{f"harness {n}": c for n, c in found.items() if c is not None}}
+    return {name: command for name, command, _ in generate.commands()}
 
 
 @pytest.mark.parametrize("name", commands())
@@ -359,19 +362,24 @@ def shown() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "line"), shown())
 def test_a_command_that_is_shown_is_accepted(name: str, line: str):
     words = shlex.split(re.split(r" [|>] ", line)[0], comments=True)[1:]
-    group = cli.harness.make_context("harness", list(words), resilient_parsing=True)
-    rest = [*group._protected_args, *group.args]
-    if rest:
-        assert rest[0] in cli.COMMANDS, f"{name}: {line}"
-        command = cli.harness.get_command(group, rest[0])
-        assert command is not None
-        command.make_context(rest[0], rest[1:], parent=group)
+    accept(cli.harness, "harness", words)
+
+
+def accept(command: click.Command, called: str, words: list[str], parent: click.Context | None = None):
+    """Parses the words as the command would, without doing it."""
+    is_group = isinstance(command, click.Group)
+    context = command.make_context(called, words, parent=parent, resilient_parsing=is_group)
+    rest = [*context._protected_args, *context.args]
+    if is_group and rest:
+        inner = command.get_command(context, rest[0])
+        assert inner is not None, f"there is no {called} {rest[0]}"
+        accept(inner, rest[0], rest[1:], context)
 
 
 def plugins_shown() -> list[tuple[str, str]]:
     """(file name, source) of every complete plugin on the pages."""
     found = []
-    for name in ("plugins.md", "hooks.md"):
+    for name in ("hooks.md", *sorted(path.name for path in DOCS.glob("write-a-*.md")), "plugins.md"):
         for number, code in enumerate(blocks(page(name), "python")):
             if "@harness.hookimpl" in code and "import harness" in code:
                 title = re.match(r"# (\w+\.py)\n", code)

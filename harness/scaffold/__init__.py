@@ -1,0 +1,1 @@
+"""Writes plugin packages for authors to begin with."""
