@@ -95,7 +95,7 @@ def test_exported_files_are_measured_where_they_can_be_read(tmp_path, harness_co
     refused = done.record(runner="eager", precision="fp32")
     assert (refused["status"], refused["reason"]) == (
         "unsupported",
-        "eager does not read onnx files: try -r onnxruntime",
+        "eager does not read onnx files: try -r onnxruntime,openvino",
     )
 
 
@@ -122,3 +122,24 @@ class Many(torch.nn.Module):
     assert done.code == 0, done.err
     (proof,) = json.loads(done.out)["proofs"]
     assert proof["ratio"] is not None, proof["reason"]
+
+
+def test_alone_a_file_is_measured_by_every_runner_that_reads_it(harness_command):
+    assert harness_command("export", "-m", "mlp:hidden_dim=64", "-o", "net.onnx").code == 0
+    done = harness_command("run", "-m", "net.onnx", "--plan")
+    assert done.code == 0, done.err
+    rows = [line.split()[:4] for line in done.out.splitlines() if line.startswith("net.onnx")]
+    assert rows == [
+        ["net.onnx", batch, runner, "fp32"] for runner in ("onnxruntime", "openvino") for batch in ("1", "64")
+    ]
+    assert "all leaves out runner eager for net.onnx: it reads no such file" in done.err
+
+
+def test_the_baseline_of_a_file_is_a_runner_that_reads_it(harness_command):
+    assert harness_command("export", "-m", "mlp:hidden_dim=64", "-o", "net.onnx").code == 0
+    done = harness_command("run", "-m", "net.onnx", "-r", "openvino", "-b", 2, "--plan")
+    assert "net.onnx  2        onnxruntime  fp32         cpu" in done.out
+    assert "added as baseline" in done.out
+    assert json.loads(harness_command("infer", "-m", "net.onnx", "-f", "json").out)["case"]["runner"] == (
+        "onnxruntime"
+    )
