@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from harness.measure.spans import DeviceSpan, Span, recording
     from harness.measure.trace import write_trace
     from harness.measure.tracker import MemoryTracker
+    from harness.records.anatomy import KernelUse
     from harness.records.case import Case
     from harness.records.profile import Recording
     from harness.records.report import Record, Report
@@ -55,6 +56,7 @@ __all__ = [
     "Exported",
     "HarnessError",
     "Inputs",
+    "KernelUse",
     "MemoryTracker",
     "Model",
     "Precision",
@@ -87,6 +89,7 @@ _HOMES = {
     "ExitCode": "harness.errors",
     "HarnessError": "harness.errors",
     "Inputs": "harness.components",
+    "KernelUse": "harness.records.anatomy",
     "MemoryTracker": "harness.measure.tracker",
     "Model": "harness.components",
     "Precision": "harness.components",

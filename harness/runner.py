@@ -13,6 +13,7 @@ from harness.errors import Unsupported
 if TYPE_CHECKING:
     import torch
 
+    from harness.records.anatomy import KernelUse
     from harness.records.case import Case
     from harness.records.profile import Recording
 
@@ -129,6 +130,12 @@ class Session:
         timed fails the sample.
         """
         return 0
+
+    def kernels(self) -> list[KernelUse]:
+        """Which kernels did the products of one call, where the runtime itself can say; read after the last
+        call. Otherwise the libraries that torch calls are asked, and a device's own profiler.
+        """
+        return []
 
     def weights_bytes(self) -> int | None:
         """Bytes of weights the session holds, None if unknown."""

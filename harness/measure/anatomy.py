@@ -128,8 +128,9 @@ def _profile(case: LoadedCase, work: CaseWork, call_s: float) -> Recording:
 
 
 def _kernels(case: LoadedCase, work: CaseWork) -> list[KernelUse]:
-    if work.device.type != "cpu":
-        return []
+    own = case.session.kernels()
+    if own or work.device.type != "cpu":
+        return own[:_MOST_KERNELS]
     return kernels.kernels(lambda: case.call(case.feeds[0]))[:_MOST_KERNELS]
 
 

@@ -61,7 +61,7 @@ def onednn(lines: Iterable[str]) -> list[KernelUse]:
         at = fields.index("exec")
         if len(fields) < at + 5:
             continue
-        primitive, name = fields[at + 2], fields[at + 3]
+        primitive, name = fields[at + 2], fields[at + 3] or fields[at + 2]  # some kernels have no name
         if primitive == "reorder":
             name = f"reorder {name}"
         try:

@@ -21,6 +21,7 @@ from .exporting import exported
 FILE = "model.xml"
 FACTS = "openvino.json"
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+_PRODUCTS = ("FullyConnected", "Convolution", "MatMul", "Subgraph")
 _GROUP = 32
 """Activations that share a scale where they are quantised at every call; OpenVINO's own default."""
 
@@ -210,6 +211,15 @@ class OpenVinoSession(harness.Session):
             text = ", ".join(f"{count} {name}" for name, count in slow.most_common())
             found.append(f"layers that OpenVINO has no fast kernel for run by its reference code: {text}")
         return found
+
+    def kernels(self) -> list[harness.KernelUse]:
+        """Of the layers that multiply; the runtime's own, which tell nothing to torch's libraries."""
+        products = Counter(
+            _words(layer).partition(" ")[2]
+            for layer in executed(self._compiled)
+            if layer["type"] in _PRODUCTS
+        )
+        return [harness.KernelUse("OpenVINO", name, count) for name, count in products.most_common()]
 
     def weights_bytes(self) -> int | None:
         return (self._work.dir / FILE).with_suffix(".bin").stat().st_size

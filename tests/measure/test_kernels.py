@@ -87,3 +87,12 @@ def test_the_output_comes_back_after_a_call_that_fails(capfd):
         kernels(lambda: 1 / 0)
     print("after", flush=True)
     assert "after" in capfd.readouterr().out
+
+
+def test_a_kernel_without_a_name_goes_by_what_it_does():
+    line = (
+        "onednn_verbose,v1,primitive,exec,cpu,gemm_api,,undef,src_u8::blocked:ab:f0 wei_s8::blocked:ba:f0 "
+        "dst_s32::blocked:ab:f0,,,4x512:512x2048,0.0998535"
+    )
+    (found,) = onednn([line])
+    assert (found.name, found.formats) == ("gemm_api", "u8 s8 s32")
