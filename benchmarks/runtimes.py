@@ -119,7 +119,7 @@ def real_part(folder: Path, quick: bool) -> tuple[list[str], list[Target], dict[
         "-b",
         "1",
         "--passes",
-        "1" if quick else "3",
+        "1" if quick else "2",
     )
     report = run(folder, *plugins, *models, *asked, "--no-anatomy", "--no-memory")
     records = report["records"]
@@ -149,7 +149,7 @@ def real_part(folder: Path, quick: bool) -> tuple[list[str], list[Target], dict[
 def mlp_part(folder: Path, quick: bool) -> tuple[list[str], dict[str, Any]]:
     """Tables and figures of the mlp, and its best rows beside eager float32 in pairs."""
     runners = ",".join([*RUNNERS, *([] if quick else MORE)])
-    asked = ("-r", runners, "-p", ",".join(PRECISIONS), "--passes", "1" if quick else "5", "--no-memory")
+    asked = ("-r", runners, "-p", ",".join(PRECISIONS), "--passes", "1" if quick else "3", "--no-memory")
     report = run(folder, "-m", "mlp", "-b", "1" if quick else "1,64", *asked)
     tables, kept, best_rows = [], [figures(r) for r in report["records"]], []
     for batch in sorted({r["case"]["batch_size"] for r in report["records"]}):
