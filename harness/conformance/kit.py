@@ -1,0 +1,232 @@
+"""The parent's side: which checks are made on what, each in a child process, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harness.conformance.cases import CaseRuns
+from harness.conformance.child import case_text, name_of, sentence
+from harness.conformance.contract import CHECKS, Check
+from harness.conformance.importing import LOADS
+from harness.conformance.subjects import Subject
+from harness.conformance.table import checks_of
+from harness.execute.child import Outcome
+from harness.execute.launch import Launcher
+from harness.execute.outcomes import ending, result
+from harness.execute.signals import Interrupted
+from harness.jobs import CaseJob, ConformanceJob
+from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, CheckResult, Verdict, Verdicts
+
+TIMEOUT_S = 120.0
+TOGETHER = "component"
+"""Checks of this subject are made in one child: they call little of the plugin's code."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a check is made on: a plugin, or one of its components."""
+
+    source: str
+    name: str
+    kind: str = ""
+    index: int = 0
+    refused: str | None = None
+    """Why the harness leaves the component out, if it does."""
+
+    def __str__(self) -> str:
+        return f"{self.kind or 'plugin'} {self.name}"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One check on one target."""
+
+    check: Check
+    target: Target
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.check.name}"
+
+
+class Kit:
+    """Checks of some plugins, each made once, whoever asks for it.
+
+    Args:
+        subject: the plugins.
+        zygotes: what forks the children.
+        timeout_s: for each child.
+    """
+
+    def __init__(self, subject: Subject, zygotes: Launcher, timeout_s: float = TIMEOUT_S) -> None:
+        self.subject = subject
+        self.timeout_s = timeout_s
+        self._zygotes = zygotes
+        self._made: dict[tuple[str, Target], tuple[CheckResult, Verdict]] = {}
+        self._cases = CaseRuns(subject.plugins, zygotes, timeout_s, self._case_verdict)
+        self._quick: dict[Target, dict[str, Verdict]] = {}
+        self._started = False
+
+    # -- what there is to check -------------------------------------------------------------------
+
+    def items(self) -> Iterator[Item]:
+        """Every check that is to be made, plugin by plugin; loads the plugins in children to find out."""
+        for source in self.subject.sources:
+            plugin = Target(source, name_of(source))
+            yield from (Item(c, plugin) for c in checks_of("plugin"))
+            _, loaded = self._result(Item(CHECKS[LOADS], plugin))
+            if loaded.data.get("listens"):
+                yield from (Item(c, plugin) for c in checks_of("listener"))
+            for row in loaded.data.get("components", ()):
+                target = Target(source, **row)
+                yield from (Item(c, target) for c in checks_of(target.kind))
+
+    def plugins(self) -> list[str]:
+        """The plugins with distribution and version, as far as they load."""
+        found = []
+        for source in self.subject.sources:
+            _, loaded = self._result(Item(CHECKS[LOADS], Target(source, name_of(source))))
+            found.append(str(loaded.data.get("name", name_of(source))))
+        return found
+
+    def result(self, item: Item) -> CheckResult:
+        """What becomes of one check; what it needs is found out first."""
+        return self._result(item)[0]
+
+    def close(self) -> None:
+        """Ends the processes that were started for one runner; the zygotes are the caller's."""
+        self._cases.close()
+
+    # -- one check --------------------------------------------------------------------------------
+
+    def _result(self, item: Item) -> tuple[CheckResult, Verdict]:
+        key = (item.check.name, item.target)
+        if key not in self._made:
+            began = time.monotonic()
+            verdict, detail = self._blocked(item) or self._find_out(item)
+            found = CheckResult(
+                check=item.check.name,
+                component=str(item.target),
+                status=verdict.status,
+                reason=verdict.reason,
+                hint=verdict.hint,
+                note=verdict.note,
+                seconds=round(time.monotonic() - began, 3),
+                detail=detail,
+            )
+            self._made[key] = found, verdict
+        return self._made[key]
+
+    def _blocked(self, item: Item) -> tuple[Verdict, None] | None:
+        """Why a check cannot be made, if so: something that it needs is not so."""
+        target = item.target
+        if target.refused is not None and item.check.behaves:
+            reason = f"the harness leaves it out: {target.refused}"
+            return Verdict(NOT_APPLICABLE, reason), None
+        for name in item.check.needs:
+            # What is needed of the plugin is found under the plugin and not its component.
+            owner = target if CHECKS[name].subject != "plugin" else _plugin_of(target)
+            needed, _ = self._result(Item(CHECKS[name], owner))
+            if needed.status == FAILED:
+                return Verdict(NOT_APPLICABLE, f"{name} comes first"), None
+            if needed.status == NOT_APPLICABLE:
+                return Verdict(NOT_APPLICABLE, needed.reason), None
+        return None
+
+    def _find_out(self, item: Item) -> tuple[Verdict, str | None]:
+        if item.check.cases:
+            needed = Item(CHECKS["runner.supports"], item.target)
+            return self._cases.verdict(item.check, item.target, self._result(needed)[1].data)
+        verdict, detail = self._verdict(item)
+        if item.check.twice and verdict.status == OK:
+            other, detail = self._verdict(item, lane=1)
+            if other.status == OK and other.data != verdict.data:
+                differs = next(k for k, v in verdict.data.items() if other.data.get(k) != v)
+                found = f"other {differs} in another process"
+                reason = sentence(str(item.target), item.check.expected, found)
+                return Verdict(FAILED, reason, item.check.hint), detail
+            return other, detail
+        return verdict, detail
+
+    def _verdict(self, item: Item, lane: int = 0) -> tuple[Verdict, str | None]:
+        """What one child says, or what its end says of it."""
+        if item.check.subject == TOGETHER:
+            found = self._together(item.target).get(item.check.name)
+            if found is not None:
+                return found, None
+        outcome = self._run(self._zygotes, lane, [item.check], item.target, None)
+        return self._read(outcome, item.check, item.target, None)
+
+    def _together(self, target: Target) -> dict[str, Verdict]:
+        """Verdicts of what is quickly found out, from one child; none if it came to no end of its own: then
+        each check is made by itself.
+        """
+        if target not in self._quick:
+            wanted = [c for c in checks_of(target.kind) if c.subject == TOGETHER]
+            wanted = [c for c in wanted if target.refused is None or not c.behaves]
+            outcome = self._run(self._zygotes, 0, wanted, target, None)
+            found: Verdicts | None = result(outcome, Verdicts)
+            whole = found is not None and ending(outcome, self.timeout_s).status == OK
+            self._quick[target] = found.verdicts if found is not None and whole else {}
+        return self._quick[target]
+
+    def _case_verdict(
+        self, zygotes: Launcher, check: Check, target: Target, case: CaseJob
+    ) -> tuple[Verdict, str | None]:
+        return self._read(self._run(zygotes, 0, [check], target, case), check, target, case)
+
+    def _run(
+        self, zygotes: Launcher, lane: int, checks: list[Check], target: Target, case: CaseJob | None
+    ) -> Outcome:
+        """Makes some checks in one child."""
+        if not self._started:
+            self._zygotes.start(2)
+            self._started = True
+        job = ConformanceJob(
+            checks=[c.name for c in checks],
+            plugins=case.plugins if case is not None else self.subject.plugins,
+            source=target.source,
+            kind=target.kind,
+            index=target.index,
+            folder=str(zygotes.folder / f"{target.kind or 'plugin'}-{target.index}"),
+            case=case,
+        )
+        return zygotes.run(lane, "conformance", job, self.timeout_s)
+
+    def _read(
+        self, outcome: Outcome, check: Check, target: Target, case: CaseJob | None
+    ) -> tuple[Verdict, str | None]:
+        end = ending(outcome, self.timeout_s)
+        if end.status == "interrupted":
+            raise Interrupted
+        said: Verdicts | None = result(outcome, Verdicts) if end.status == OK else None
+        if said is not None:
+            found = said.verdicts[check.name]
+            return found, end.detail if found.status == FAILED else None
+        if end.status == "unsupported":
+            return Verdict(NOT_APPLICABLE, f"unsupported: {end.reason}", data={"unsupported": True}), None
+        why = end.reason or "an answer that cannot be read"
+        label = f"{target} on {case_text(case.planned)}" if case is not None else str(target)
+        reason = sentence(label, check.expected, f"that its process ended: {why}")
+        return Verdict(FAILED, reason, _hint(end.status, check)), end.detail
+
+
+def _plugin_of(target: Target) -> Target:
+    return Target(target.source, name_of(target.source))
+
+
+def _hint(status: str, check: Check) -> str:
+    words: dict[str, str] = {
+        "timeout": "--timeout gives it more time, if it only is slow",
+        "crashed": "its process is gone: look for native code; --verbose shows where it was",
+        "out_of_memory": "it took more memory than there is",
+    }
+    return words.get(status, check.hint)
+
+
+def counts(results: list[CheckResult]) -> dict[str, int]:
+    """How many checks ended with each status."""
+    statuses: list[Any] = [OK, FAILED, NOT_APPLICABLE]
+    return {status: sum(r.status == status for r in results) for status in statuses}
