@@ -144,11 +144,18 @@ class Bench:
         own = getattr(self.component, "tolerances", {}).get(precision, general)
         return float(min(own, general))
 
-    def called(self, work: CaseWork, module: torch.nn.Module, inputs: Inputs) -> list[torch.Tensor]:
-        """The output of one call as a user makes it, from the initial state, copied."""
+    def called(
+        self, work: CaseWork, module: torch.nn.Module, inputs: Inputs, copied: bool = True
+    ) -> list[torch.Tensor]:
+        """The output of one call as a user makes it, from the initial state, copied.
+
+        Args:
+            copied: whether the module gets a copy of the inputs, to do with as it likes.
+        """
         import torch
 
         with torch.inference_mode():
+            inputs = inputs.map(torch.clone) if copied else inputs
             work.model.reset(module)
             raw = module(*inputs.args, **inputs.kwargs)
         return [t.detach().clone() for t in tensor_leaves(raw)]
@@ -160,14 +167,19 @@ class Bench:
         assert self.job.case is not None
         return self.job.case.planned
 
-    def case(self, sets: int | None = None) -> LoadedCase:
-        """The case of a runner's check, loaded and bound; what its state was before is `watch`."""
-        from harness.measure.loaded import LoadedCase
+    def unloaded(self) -> CaseWork:
+        """The case of a runner's check before anything is loaded."""
         from harness.measure.prepare import CaseWork
 
         assert self.job.case is not None
-        work = CaseWork(self.job.case)
-        found = LoadedCase(work, self.job.case, sets)
+        return CaseWork(self.job.case)
+
+    def case(self, sets: int | None = None) -> LoadedCase:
+        """The case of a runner's check, loaded and bound; what its state was before is `watch`."""
+        from harness.measure.loaded import LoadedCase
+
+        assert self.job.case is not None
+        found = LoadedCase(self.unloaded(), self.job.case, sets)
         self.watch = surroundings.Watch()
         self.stage("loading")
         found.load()

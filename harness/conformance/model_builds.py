@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 BUILDS = "model.builds"
+FRESH = "model.fresh"
+SEEDED = "model.weights-seeded"
 
 
 @check(
@@ -35,7 +37,7 @@ def builds(bench: Bench) -> str | None:
 
 
 @check(
-    "model.fresh",
+    FRESH,
     "a module of its own from each call of build()",
     "make the module inside build(), and keep it nowhere: a precision changes it in place",
     needs=(BUILDS,),
@@ -53,7 +55,7 @@ def fresh(bench: Bench) -> str | None:
 
 
 @check(
-    "model.weights-seeded",
+    SEEDED,
     "the same weights under the same seed in every process",
     "draw from torch's, numpy's or Python's global generator, and from nothing else",
     needs=(BUILDS,),
@@ -69,7 +71,7 @@ def weights_seeded(bench: Bench) -> str | None:
     "model.weights-vary",
     "other weights under another seed",
     "draw from the global generators as they are, without a seed or a generator of your own",
-    needs=(BUILDS,),
+    needs=(BUILDS, FRESH),
 )
 def weights_vary(bench: Bench) -> str | None:
     with _Opened() as files:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from harness.measure.prepare import CaseWork
 
 DTYPE = "precision.dtype"
+SUPPORTS = "precision.supports"
+TOLERANCE = "precision.tolerance"
 _HOW = ("native", "autocast", "cast", "quantised")
 
 
@@ -46,7 +48,7 @@ def dtype(bench: Bench) -> str | None:
 
 
 @check(
-    "precision.tolerance",
+    TOLERANCE,
     "a tolerance above 0 that refuses planted wrong answers",
     "choose it above the error that your format has on the models of the box, and below 0.25",
     behaves=False,
@@ -83,7 +85,7 @@ def _wrong(right: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 @check(
-    "precision.supports",
+    SUPPORTS,
     "None or one sentence from supports() and emulated(), for any device",
     "return None where it runs, else a sentence that says why not and what would",
 )
@@ -105,7 +107,7 @@ def supports(bench: Bench) -> str | None:
     "precision.how",
     "a module, inputs and a context that are what `how` and `dtype` say",
     "leave prepare(), prepare_inputs() and context() to the defaults, or do what `how` stands for",
-    needs=(DTYPE,),
+    needs=(DTYPE, SUPPORTS),
 )
 def how(bench: Bench) -> str | None:
     import torch
@@ -153,7 +155,7 @@ def _autocasts(precision: Precision, work: CaseWork, wanted: torch.dtype) -> Non
     "precision.error",
     "errors under its tolerance on the models of the box",
     "raise the tolerance to what the format can do, or mend what prepare() does",
-    needs=(DTYPE, "precision.tolerance"),
+    needs=(DTYPE, TOLERANCE, SUPPORTS),
 )
 def error(bench: Bench) -> str | None:
     import torch
@@ -192,7 +194,6 @@ def state(bench: Bench) -> str | None:
     from harness.measure.state import float32_modes
 
     modes = tuple(f"the float32 mode of {name}" for name in float32_modes())
-    # TF32 is switched on through this older flag, too.
     watch = surroundings.Watch()
     bench.stage("asking configure()")
     device = devices.resolve("cpu")

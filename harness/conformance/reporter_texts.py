@@ -57,6 +57,8 @@ def plain(bench: Bench) -> str | None:
     needs=(DISPLAYS,),
 )
 def display_plain(bench: Bench) -> str | None:
+    if type(bench.component).display is Reporter.display:
+        raise NotApplicable("it shows a terminal what a pipe gets")
     for what, report in sample.samples().items():
         for colour in (False, True):
             text = text_of(bench.component.display(report, 120, colour))

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from harness.conformance.bench import Bench, reference_of
 from harness.conformance.contract import Failed, NotApplicable, check
 from harness.conformance.probes import RAISES
-from harness.conformance.runners import LOADS, SUPPORTS
+from harness.conformance.runners import LOADS
 from harness.errors import Unsupported
 from harness.measure.throughput import Subject, saturate
 from harness.measure.verify import verify
 
 if TYPE_CHECKING:
     import torch
+
+    from harness.measure.loaded import LoadedCase
 
 ANSWERS = "runner.answers"
 OUTPUT = "runner.output"
@@ -104,17 +106,19 @@ def precision(bench: Bench) -> str | None:
 def batch(bench: Bench) -> str | None:
     if bench.component.batch == "fixed":
         raise NotApplicable("it says that a session takes the batch size of its case")
+    other = bench.planned.case.batch_size + 2
+    # Drawn before the runner has loaded: what it does to the process is another check's.
+    before = bench.unloaded()
+    raw = before.raw_inputs(0, other)
+    expected = reference_of(before, raw)
     case = bench.case(sets=1)
     case.call(case.feeds[0])
-    other = bench.planned.case.batch_size + 2
-    work = case.work
-    raw = work.raw_inputs(0, other)
     bench.stage(f"calling at batch {other}")
     try:
-        (found,) = case.outputs([case.session.bind(work.ready_inputs(raw))])
+        (found,) = case.outputs([case.session.bind(case.work.ready_inputs(raw))])
     except Exception as error:
         raise Failed(f"{type(error).__name__} at batch {other}") from error
-    verification, _ = verify([found], [reference_of(work, raw)], other, bench.planned.tolerance)
+    verification, _ = verify([found], [expected], other, bench.planned.tolerance)
     if verification is not None and not verification.passed:
         raise Failed(f"at batch {other} that {verification.reason}")
     return None
@@ -156,7 +160,7 @@ def concurrent(bench: Bench) -> str | None:
     "runner.refuses",
     "a right answer or a refusal for models that are hard to run",
     "raise harness.Unsupported in load() where a model cannot be taken over whole (a branch on data, say)",
-    needs=(LOADS,),
+    needs=(OUTPUT,),
     cases="probes",
 )
 def refuses(bench: Bench) -> str | None:
@@ -178,7 +182,7 @@ def refuses(bench: Bench) -> str | None:
     "runner.errors",
     "an exception that says what happened, where the model itself raises one",
     "let exceptions of the model through, or raise one `from` them: a fall-back measures something else",
-    needs=(SUPPORTS, LOADS),
+    needs=(OUTPUT,),
     cases="raising",
 )
 def errors(bench: Bench) -> str | None:
@@ -192,14 +196,11 @@ def errors(bench: Bench) -> str | None:
     raise Failed("an output of a model that raises whenever it is called")
 
 
-def _built(bench: Bench):  # type: ignore[no-untyped-def]
+def _built(bench: Bench) -> LoadedCase:
     """The case loaded, its files made in this process."""
-    from harness.measure.prepare import CaseWork
-
-    assert bench.job.case is not None
     if bench.planned.builds:
         bench.stage("building")
-        work = CaseWork(bench.job.case)
+        work = bench.unloaded()
         work.runner.build(work)
     return bench.case()
 

@@ -96,12 +96,9 @@ def supports(bench: Bench) -> str | None:
     cases="each",
 )
 def builds(bench: Bench) -> str | None:
-    from harness.measure.prepare import CaseWork
-
     if not bench.planned.builds:
         return "it makes no files"
-    assert bench.job.case is not None
-    work = CaseWork(bench.job.case)
+    work = bench.unloaded()
     bench.stage("building")
     try:
         work.runner.build(work)
