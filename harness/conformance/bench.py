@@ -41,6 +41,8 @@ class Bench:
         self.stage = stage
         self.data: dict[str, Any] = {}
         """What goes with the verdict."""
+        self.session: Any = None
+        """What the runner's load() gave, session or not."""
 
     # -- the plugin -------------------------------------------------------------------------------
 
@@ -182,7 +184,10 @@ class Bench:
         found = LoadedCase(self.unloaded(), self.job.case, sets)
         self.watch = surroundings.Watch()
         self.stage("loading")
-        found.load()
+        try:
+            found.load()
+        finally:
+            self.session = getattr(found, "session", None)
         self.stage("calling")
         return found
 

@@ -54,28 +54,34 @@ class CaseRuns:
         Args:
             data: what `runner.supports` found out.
         """
-        group = "each" if check.cases == "first" else check.cases
+        group = "each" if check.cases in ("first", "files") else check.cases
         planned = [codec.convert(one, PlannedCase) for one in data[group]]
         left = [one for one in planned if (target, one.id) not in self._dropped]
         if not left:
             why = data.get("reason") or "it refuses all cases of this kind"
             return Verdict(NOT_APPLICABLE, f"no case: {why}"), None
+        if check.cases == "files":
+            left = [one for one in left if one.builds]
+            if not left:
+                return Verdict(OK, note="it makes no files"), None
         zygotes = self._preloaded(target, data)
         verdicts: list[Verdict] = []
         details: list[str] = []
-        for one in left[:1] if check.cases in ("first", "large") else left:
-            job = self._job(one, target, group)
-            if group == "large":
+        for one in left:
+            job = self._job(one, target, check.cases)
+            if check.cases == "large":
                 self._build(zygotes, job)
             found, detail = self._ask(zygotes, check, target, job)
-            if found.data.get("unsupported"):
-                self._dropped.add((target, one.id))
             verdicts.append(found)
             details += [detail] if detail else []
+            if found.data.get("unsupported"):
+                self._dropped.add((target, one.id))
+            elif found.status == FAILED or check.cases in ("first", "large"):
+                break
         return _together(verdicts), "\n".join(details) or None
 
-    def _job(self, planned: PlannedCase, target: Target, group: str) -> CaseJob:
-        probing = group in ("probes", "raising")
+    def _job(self, planned: PlannedCase, target: Target, cases: str) -> CaseJob:
+        probing = cases in ("probes", "raising")
         extra = (*self._plugins.extra, *([_PROBES] if probing else []))
         folder = self._zygotes.folder / f"runner-{target.index}-{abs(hash(target.source))}"
         job = CaseJob(
@@ -88,7 +94,7 @@ class CaseRuns:
             replicate=0,
             settings=Settings(timeout_s=self._timeout_s),
         )
-        if group == "raising":
+        if cases in ("raising", "files"):
             return job
         return replace(job, reference=self._reference(job))
 
@@ -137,11 +143,9 @@ class CaseRuns:
 
 
 def _together(verdicts: list[Verdict]) -> Verdict:
-    """One verdict of several: the first failure, or what those say that apply."""
-    failed = [v for v in verdicts if v.status == FAILED]
-    if failed:
-        more = f" (and on {len(failed) - 1} more of {len(verdicts)} cases)" if len(failed) > 1 else ""
-        return Verdict(FAILED, f"{failed[0].reason}{more}", failed[0].hint)
+    """One verdict of several: the failure, after which none follows, or what those say that apply."""
+    if verdicts[-1].status == FAILED:
+        return verdicts[-1]
     good = [v for v in verdicts if v.status == OK]
     if not good:
         return verdicts[0]

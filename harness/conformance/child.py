@@ -21,11 +21,18 @@ def take(job: ConformanceJob, channel: Channel) -> None:
     _limit_memory()
     channel.send("stage", "loading the plugin")
     import_module("harness.conformance.table")  # which fills the table
-    found = {}
+    found: dict[str, Verdict] = {}
+    bench = Bench(job, lambda text: channel.send("stage", text))
     for name in job.checks:
-        bench = Bench(job, lambda text: channel.send("stage", text))
-        found[name] = verdict(CHECKS[name], bench, label_of(job, bench))
-    channel.send("result", Verdicts(found))
+        check = CHECKS[name]
+        if all(lets(found[need]) for need in check.needs if need in found):
+            bench.data = {}
+            channel.send("check", name)
+            found[name] = verdict(check, bench, label_of(job, bench))
+            # At once: the process may not live to the end of the next one.
+            channel.send("result", Verdicts(found))
+            if found[name].status == FAILED:
+                break
 
 
 def verdict(check: Check, bench: Bench, label: str) -> Verdict:
@@ -36,13 +43,27 @@ def verdict(check: Check, bench: Bench, label: str) -> Verdict:
         reason = sentence(label, error.expected or check.expected, error.found)
         return Verdict(FAILED, reason, error.hint or check.hint, data=bench.data)
     except NotApplicable as error:
-        return Verdict(NOT_APPLICABLE, str(error), data=bench.data)
+        return Verdict(NOT_APPLICABLE, str(error), data={**bench.data, "blocks": error.blocks})
     return Verdict(OK, note=note, data=bench.data)
+
+
+def lets(verdict: Verdict) -> bool:
+    """Whether a check that needs another one has something to say after this verdict on it."""
+    return verdict.status == OK or (verdict.status == NOT_APPLICABLE and not verdict.data.get("blocks", True))
 
 
 def sentence(label: str, expected: str, found: str) -> str:
     """How every failure is told: of what, what was expected, what was found."""
-    return " ".join(f"{label}: expected {expected}, found {found}".split())
+    return _one_line(f"{label}: expected {expected}, found {found}")
+
+
+def ended(label: str, expected: str, why: str) -> str:
+    """The same where a child came to no end of its own."""
+    return _one_line(f"{label}: expected {expected}; instead: {why}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def label_of(job: ConformanceJob, bench: Bench) -> str:

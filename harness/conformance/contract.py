@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Subject = Literal["plugin", "listener", "component", "model", "precision", "runner", "reporter"]
 """What a check is made on: a plugin, one that listens to runs, a component of any kind or of one kind."""
-Cases = Literal["", "first", "each", "probes", "raising", "large"]
+Cases = Literal["", "files", "first", "each", "probes", "raising", "large"]
 """On which cases a check of a runner is made; see `runner_cases`."""
 
 
@@ -32,7 +32,16 @@ class Failed(Exception):
 
 
 class NotApplicable(Exception):
-    """There is nothing to check, and why."""
+    """There is nothing to check.
+
+    Args:
+        reason: why, in one sentence.
+        blocks: whether checks that need this one have nothing to check either.
+    """
+
+    def __init__(self, reason: str, blocks: bool = True) -> None:
+        super().__init__(reason)
+        self.blocks = blocks
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,8 @@ class Check:
     """Checks without which this one says nothing."""
     twice: bool = False
     """Made in two independent processes, whose `data` must agree."""
+    alone: bool = False
+    """Made in a process in which nothing of the plugin has run before, since what it did would hide."""
     cases: Cases = ""
     behaves: bool = True
     """False for what can be looked at even where the harness leaves the component out."""
@@ -68,6 +79,7 @@ def check(
     *,
     needs: tuple[str, ...] = (),
     twice: bool = False,
+    alone: bool = False,
     cases: Cases = "",
     behaves: bool = True,
 ) -> Callable[[Callable[[Bench], str | None]], Callable[[Bench], str | None]]:
@@ -76,7 +88,7 @@ def check(
     def decorate(function: Callable[[Bench], str | None]) -> Callable[[Bench], str | None]:
         subject: Subject = name.partition(".")[0]  # type: ignore[assignment]
         assert name not in CHECKS
-        CHECKS[name] = Check(name, subject, expected, hint, function, needs, twice, cases, behaves)
+        CHECKS[name] = Check(name, subject, expected, hint, function, needs, twice, alone, cases, behaves)
         return function
 
     return decorate

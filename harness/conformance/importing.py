@@ -111,6 +111,7 @@ def import_light(bench: Bench) -> str | None:
     "an import that leaves torch's process-wide state as it is",
     "set modes where they are needed (Precision.configure, Runner.load), never at the top of the module",
     needs=(LOADS,),
+    alone=True,
     behaves=False,
 )
 def import_state(bench: Bench) -> str | None:

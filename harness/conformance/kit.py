@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.conformance.cases import CaseRuns
-from harness.conformance.child import case_text, name_of, sentence
+from harness.conformance.child import case_text, ended, lets, name_of, sentence
 from harness.conformance.contract import CHECKS, Check
 from harness.conformance.importing import LOADS
 from harness.conformance.subjects import Subject
@@ -21,8 +21,6 @@ from harness.jobs import CaseJob, ConformanceJob
 from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, CheckResult, Verdict, Verdicts
 
 TIMEOUT_S = 120.0
-TOGETHER = "component"
-"""Checks of this subject are made in one child: they call little of the plugin's code."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Kit:
         self._zygotes = zygotes
         self._made: dict[tuple[str, Target], tuple[CheckResult, Verdict]] = {}
         self._cases = CaseRuns(subject.plugins, zygotes, timeout_s, self._case_verdict)
-        self._quick: dict[Target, dict[str, Verdict]] = {}
+        self._quick: dict[tuple[Target, int], dict[str, tuple[Verdict, str | None]]] = {}
         self._started = False
 
     # -- what there is to check -------------------------------------------------------------------
@@ -128,10 +126,10 @@ class Kit:
         for name in item.check.needs:
             # What is needed of the plugin is found under the plugin and not its component.
             owner = target if CHECKS[name].subject != "plugin" else _plugin_of(target)
-            needed, _ = self._result(Item(CHECKS[name], owner))
+            needed, verdict = self._result(Item(CHECKS[name], owner))
             if needed.status == FAILED:
                 return Verdict(NOT_APPLICABLE, f"{name} comes first"), None
-            if needed.status == NOT_APPLICABLE:
+            if not lets(verdict):
                 return Verdict(NOT_APPLICABLE, needed.reason), None
         return None
 
@@ -151,26 +149,46 @@ class Kit:
         return verdict, detail
 
     def _verdict(self, item: Item, lane: int = 0) -> tuple[Verdict, str | None]:
-        """What one child says, or what its end says of it."""
-        if item.check.subject == TOGETHER:
-            found = self._together(item.target).get(item.check.name)
-            if found is not None:
-                return found, None
+        """What a child says of one check, or what its end says of it."""
+        found = self._together(item.target, lane).get(item.check.name)
+        if found is not None:
+            return found
         outcome = self._run(self._zygotes, lane, [item.check], item.target, None)
         return self._read(outcome, item.check, item.target, None)
 
-    def _together(self, target: Target) -> dict[str, Verdict]:
-        """Verdicts of what is quickly found out, from one child; none if it came to no end of its own: then
-        each check is made by itself.
+    def _together(self, target: Target, lane: int) -> dict[str, tuple[Verdict, str | None]]:
+        """Verdicts on all checks of a target that may share a process.
+
+        They are made one after another in one child, up to the first that fails or ends it. That one is made
+        again in a process of its own, since it may suffer from what another did, and the rest in a new one.
         """
-        if target not in self._quick:
-            wanted = [c for c in checks_of(target.kind) if c.subject == TOGETHER]
-            wanted = [c for c in wanted if target.refused is None or not c.behaves]
-            outcome = self._run(self._zygotes, 0, wanted, target, None)
-            found: Verdicts | None = result(outcome, Verdicts)
-            whole = found is not None and ending(outcome, self.timeout_s).status == OK
-            self._quick[target] = found.verdicts if found is not None and whole else {}
-        return self._quick[target]
+        key = (target, lane)
+        if key in self._quick:
+            return self._quick[key]
+        found: dict[str, tuple[Verdict, str | None]] = {}
+        self._quick[key] = found
+        left = [c for c in checks_of(target.kind or "plugin") if not c.cases and not c.alone]
+        left = [c for c in left if (target.refused is None or not c.behaves) and (c.twice or not lane)]
+        while left:
+            outcome = self._run(self._zygotes, lane, left, target, None)
+            said: Verdicts | None = result(outcome, Verdicts)
+            good = {n: v for n, v in said.verdicts.items() if v.status != FAILED} if said is not None else {}
+            found.update((name, (verdict, None)) for name, verdict in good.items())
+            ended_well = ending(outcome, self.timeout_s).status == OK
+            if ended_well and said is not None and len(good) == len(said.verdicts):
+                break
+            bad = next((c for c in left if c.name not in good and self._met(c, found)), None)
+            if bad is None:
+                break
+            if bad is not left[0]:
+                outcome = self._run(self._zygotes, lane, [bad], target, None)
+            found[bad.name] = self._read(outcome, bad, target, None)
+            left = [c for c in left if c.name not in found and self._met(c, found)]
+        return found
+
+    def _met(self, check: Check, found: dict[str, tuple[Verdict, str | None]]) -> bool:
+        """Whether what a check needs is so, as far as it was looked at."""
+        return all(lets(found[need][0]) for need in check.needs if need in found)
 
     def _case_verdict(
         self, zygotes: Launcher, check: Check, target: Target, case: CaseJob
@@ -209,7 +227,7 @@ class Kit:
             return Verdict(NOT_APPLICABLE, f"unsupported: {end.reason}", data={"unsupported": True}), None
         why = end.reason or "an answer that cannot be read"
         label = f"{target} on {case_text(case.planned)}" if case is not None else str(target)
-        reason = sentence(label, check.expected, f"that its process ended: {why}")
+        reason = ended(label, check.expected, why)
         return Verdict(FAILED, reason, _hint(end.status, check)), end.detail
 
 

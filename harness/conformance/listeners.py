@@ -54,6 +54,7 @@ def keeps(bench: Bench) -> str | None:
     "hooks that print nothing to the standard output",
     "print to sys.stderr: the standard output is for the data of the command",
     needs=(_ACCEPTS,),
+    alone=True,
 )
 def stdout(bench: Bench) -> str | None:
     with _captured() as printed:

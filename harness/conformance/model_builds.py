@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance import surroundings
 from harness.conformance.bench import Bench
 from harness.conformance.contract import Failed, NotApplicable, check
 from harness.measure import seeds
@@ -82,28 +81,6 @@ def weights_vary(bench: Bench) -> str | None:
         raise NotApplicable(f"it reads {files.names[0]}, so its weights are given")
     if _digest(first) == _digest(bench.work(seed=1).raw_module()):
         raise Failed("the same weights under seed 0 and seed 1")
-    return None
-
-
-@check(
-    "model.state",
-    "build(), inputs() and a call that leave torch's process-wide state as it is",
-    "set nothing for the whole process; use a context manager around what needs it",
-    needs=(BUILDS,),
-)
-def state(bench: Bench) -> str | None:
-    work = bench.work()
-    watch = surroundings.Watch()
-    for what, act in (
-        ("build()", work.raw_module),
-        ("inputs()", lambda: work.raw_inputs(0)),
-        ("a call", lambda: bench.called(work, work.raw_module(), work.raw_inputs(0))),
-    ):
-        bench.stage(what)
-        act()
-        changed = watch.changes()
-        if changed:
-            raise Failed(f"after {what} that {'; '.join(changed)}")
     return None
 
 

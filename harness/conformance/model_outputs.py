@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from harness import registry
 from harness.components import Inputs, Model
-from harness.conformance.bench import Bench, digest_of, reference_of
+from harness.conformance import surroundings
+from harness.conformance.bench import Bench, digest_of, reference_of, tensors_of
 from harness.conformance.contract import Failed, NotApplicable, check
 from harness.conformance.model_builds import BUILDS, FRESH, SEEDED
 from harness.conformance.model_inputs import INPUTS, sizes
-from harness.measure.leaves import map_tensors, tensor_leaves
+from harness.measure.leaves import map_tensors
 from harness.measure.verify import calls_needed, verify
 
 if TYPE_CHECKING:
     import torch
 
 CALLS = "model.calls"
+STATE = "model.state"
+RESET = "model.reset"
 REPEATABLE = "model.repeatable"
 _SAME = 1e-6
 """Two answers to one input may differ by rounding, on the scale of the output's spread, and no more."""
@@ -40,6 +43,29 @@ def calls(bench: Bench) -> str | None:
 
 
 @check(
+    STATE,
+    "build(), inputs() and a call that leave torch's process-wide state as it is",
+    "set nothing for the whole process; use a context manager around what needs it",
+    needs=(CALLS, INPUTS),
+    alone=True,
+)
+def state(bench: Bench) -> str | None:
+    work = bench.work()
+    watch = surroundings.Watch()
+    for what, act in (
+        ("building", work.raw_module),
+        ("drawing inputs", lambda: work.raw_inputs(0)),
+        ("calling", lambda: bench.called(work, work.raw_module(), work.raw_inputs(0))),
+    ):
+        bench.stage(what)
+        act()
+        changed = watch.changes()
+        if changed:
+            raise Failed(f"after {what} that {'; '.join(changed)}")
+    return None
+
+
+@check(
     "model.inputs-kept",
     "a call that leaves its inputs as they are",
     "change no input in place: x + 1 and not x.add_(1)",
@@ -58,7 +84,7 @@ def inputs_kept(bench: Bench) -> str | None:
 @check(
     REPEATABLE,
     "the same answer to the same input in eval mode",
-    "leave dropout and other randomness to train(): F.dropout(x, training=self.training); a model that keeps a "
+    "leave dropout and other randomness to train(): F.dropout(x, training=self.training); a model with a "
     "state brings it back in reset()",
     needs=(CALLS,),
 )
@@ -76,14 +102,14 @@ def repeatable(bench: Bench) -> str | None:
 
 
 @check(
-    "model.reset",
+    RESET,
     "reset() that brings the module back to its initial state",
     "set every buffer and attribute that a call changes to what build() gave it",
     needs=(CALLS, FRESH, SEEDED),
 )
 def reset(bench: Bench) -> str | None:
     if not _stateful(bench.model):
-        raise NotApplicable("it has no reset()")
+        raise NotApplicable("it has no reset()", blocks=False)
     work = bench.work()
     module, fresh = work.raw_module(), work.raw_module()
     expected = bench.called(work, fresh, work.raw_inputs(0))
@@ -100,7 +126,7 @@ def reset(bench: Bench) -> str | None:
     "model.output-batch",
     "outputs whose first axis follows the batch size, or has nothing to do with it",
     "return one row for each sample, at every batch size",
-    needs=(CALLS,),
+    needs=(CALLS, "model.inputs-batch"),
 )
 def output_batch(bench: Bench) -> str | None:
     work = bench.work()
@@ -137,11 +163,12 @@ def samples(bench: Bench) -> str | None:
     work = bench.work(size)
     module = work.raw_module()
     ours, theirs = work.raw_inputs(0), work.raw_inputs(1)
-    rows = iter(tensor_leaves((theirs.args, theirs.kwargs)))
+    # What is as long for one sample more has nothing to do with the batch.
+    rows = iter(zip(tensors_of(theirs), tensors_of(work.raw_inputs(1, size + 1)), strict=True))
 
     def mix(tensor: torch.Tensor) -> torch.Tensor:
-        other = next(rows)
-        if not tensor.dim() or tensor.shape[0] % size or other.shape != tensor.shape:
+        other, longer = next(rows)
+        if not tensor.dim() or other.shape != tensor.shape or longer.shape[0] == tensor.shape[0]:
             return tensor
         own = tensor.shape[0] // size
         return torch.cat([tensor[:own], other[own:]])
@@ -166,7 +193,7 @@ def samples(bench: Bench) -> str | None:
     "model.reference",
     "a module that agrees with the reference in float64",
     "compute in reference() what the module computes, or leave it out",
-    needs=(CALLS, FRESH, SEEDED, REPEATABLE, "model.tolerances"),
+    needs=(CALLS, FRESH, SEEDED, STATE, REPEATABLE, RESET, "model.tolerances"),
 )
 def reference(bench: Bench) -> str | None:
     size = 3

@@ -187,6 +187,7 @@ def error(bench: Bench) -> str | None:
     "no process-wide state changed by configure() but float32 modes, and none by a call",
     "set in configure() only what the format needs; use context() for the rest",
     needs=(DTYPE,),
+    alone=True,
 )
 def state(bench: Bench) -> str | None:
     import torch

@@ -157,7 +157,7 @@ def _html(text: str) -> str | None:
 
 def _control(text: str) -> str | None:
     """The first character that is neither visible nor a line's end, in words."""
-    for char in text:
+    for char in text.replace("\r\n", "\n"):
         if unicodedata.category(char) == "Cc" and char not in "\n\t":
             return "an escape sequence" if char == "\x1b" else f"the control character {char!r}"
     return None

@@ -43,6 +43,7 @@ def says(bench: Bench) -> str | None:
     "runner.preload",
     "preload() that leaves one thread and touches no device",
     "import in preload() only what starts no thread; the harness leaves a preload out that does",
+    alone=True,
 )
 def preload(bench: Bench) -> str | None:
     import torch
@@ -93,11 +94,9 @@ def supports(bench: Bench) -> str | None:
     "build() that makes the files of a case",
     "write into work.dir; raise harness.Unsupported where a case cannot be",
     needs=(SUPPORTS,),
-    cases="each",
+    cases="files",
 )
 def builds(bench: Bench) -> str | None:
-    if not bench.planned.builds:
-        return "it makes no files"
     work = bench.unloaded()
     bench.stage("building")
     try:
@@ -113,16 +112,18 @@ def builds(bench: Bench) -> str | None:
     "a harness.Session from load(), and an output from its first call",
     "return harness.TorchSession(work, call) or a Session of your own, or raise harness.Unsupported",
     needs=(BUILDS,),
-    cases="each",
+    cases="first",
 )
 def loads(bench: Bench) -> str | None:
     try:
         case = bench.case(sets=1)
-        if not isinstance(case.session, Session):
-            raise Failed(type(case.session).__name__)
         leaves = case.session.leaves(case.call(case.feeds[0]))
     except Unsupported:
         bench.data["unsupported"] = True
+        raise
+    except Exception as error:
+        if bench.session is not None and not isinstance(bench.session, Session):
+            raise Failed(f"{type(bench.session).__name__} from load()") from error
         raise
     import torch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
@@ -35,8 +36,10 @@ def snapshot() -> dict[str, Any]:
     return found
 
 
-def functions() -> dict[str, int]:
-    """Public functions and methods of torch, each with its identity: another one is a patch."""
+def functions() -> dict[str, Any]:
+    """Public functions and methods of torch, each with its identity: another one is a patch, unless torch
+    itself wraps its own (it does so when dynamo is imported).
+    """
     import torch
 
     places = {
@@ -49,7 +52,7 @@ def functions() -> dict[str, int]:
         "torch.nn.LayerNorm": torch.nn.LayerNorm,
     }
     return {
-        f"{place}.{name}": id(value)
+        f"{place}.{name}": value
         for place, owner in places.items()
         for name, value in vars(owner).items()
         if callable(value) and not name.startswith("__")
@@ -65,9 +68,18 @@ def changes(before: dict[str, Any], after: dict[str, Any], without: tuple[str, .
     ]
 
 
-def patched(before: dict[str, int], after: dict[str, int]) -> list[str]:
+def patched(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """Names of functions that are others now, or gone."""
-    return [name for name, old in before.items() if after.get(name) != old]
+    return [n for n, old in before.items() if after.get(n) is not old and not _is_torchs(after.get(n), old)]
+
+
+def _is_torchs(function: Any, old: Any) -> bool:
+    """Whether a function is torch's own wrapper of what it was."""
+    import torch
+
+    code = getattr(function, "__code__", None)
+    home = os.path.dirname(torch.__file__)
+    return code is not None and code.co_filename.startswith(home) and inspect.unwrap(function) is old
 
 
 class Watch:

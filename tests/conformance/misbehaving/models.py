@@ -94,7 +94,7 @@ class HashedWeights(Base):
 
     def build(self, params):
         # The order of a set of texts is another one in each interpreter.
-        torch.manual_seed(hash("weights") % (1 << 40))
+        torch.manual_seed(torch.initial_seed() ^ hash("weights") % (1 << 40))
         return linear()
 
 
@@ -297,7 +297,7 @@ class Anything(Base):
 
     @dataclass(frozen=True)
     class Params:
-        size: Any = 4
+        size: Any = "4"
 
 
 class Thawed(Base):
@@ -344,6 +344,16 @@ class Unsure(Base):
 
     def available(self):
         return True
+
+
+class Demands(Base):
+    name = "demands"
+    requires = 3
+
+
+class OtherKind(Base):
+    name = "other-kind"
+    kind = "runner"
 
 
 @harness.hookimpl
