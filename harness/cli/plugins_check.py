@@ -100,13 +100,13 @@ def _made(chosen: Any, words: list[str], timeout: float) -> Iterator[tuple[Check
     """
     import signal
 
-    from harness.conformance.kit import Kit
+    from harness.conformance.kit import IMPORTS, Kit
     from harness.execute.run import launcher
     from harness.execute.signals import Interrupted, Interrupts
 
     with Interrupts() as interrupts:
         try:
-            with launcher(interrupts) as zygotes:
+            with launcher(interrupts, imports=IMPORTS) as zygotes:
                 interrupts.on_second = zygotes.kill
                 kit = Kit(chosen, zygotes, timeout)
                 count = 0

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.catalogue.loading import PluginRequest
-from harness.conformance.kit import TIMEOUT_S, Item, Kit
+from harness.conformance.kit import IMPORTS, TIMEOUT_S, Item, Kit
 from harness.conformance.subjects import subject
 from harness.execute.launch import Launcher
 from harness.records.conformance import FAILED, CheckResult
@@ -63,7 +63,7 @@ def checks(what: str, *, timeout: float = TIMEOUT_S, plugins: tuple[str, ...] = 
 def _zygotes() -> Launcher:
     """Processes to fork children from, kept as long as this one."""
     folder = Path(tempfile.mkdtemp(prefix="harness-conformance-"))
-    launcher = Launcher(folder)
+    launcher = Launcher(folder, imports=IMPORTS)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(launcher.close)
     return launcher

@@ -129,7 +129,7 @@ class CaseRuns:
             self.close()
             folder = self._zygotes.folder / f"preloaded-{target.index}"
             folder.mkdir(exist_ok=True)
-            launcher = Launcher(folder, self._zygotes.interrupts)
+            launcher = Launcher(folder, self._zygotes.interrupts, imports=self._zygotes.imports)
             launcher.start(1)
             launcher.preload([codec.convert(one, PlannedCase) for one in data["each"]], self._plugins)
             self._last = target, launcher

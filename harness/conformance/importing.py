@@ -25,6 +25,7 @@ LOADS = "plugin.loads"
     LOADS,
     "a plugin that loads and implements hooks of the harness",
     "import the module in Python; mark its hooks with @harness.hookimpl, and name them as the docs do",
+    alone=True,
     behaves=False,
 )
 def loads(bench: Bench) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.kit import Item, Kit
+from harness.conformance.kit import IMPORTS, Item, Kit
 from harness.conformance.subjects import subject
 from harness.execute.launch import Launcher
 from harness.records.conformance import FAILED, CheckResult
@@ -59,7 +59,7 @@ class Kits:
 def kits() -> Iterator[Kits]:
     folder = Path(tempfile.mkdtemp(prefix="harness-conformance-"))
     try:
-        with Launcher(folder) as zygotes:
+        with Launcher(folder, imports=IMPORTS) as zygotes:
             made = Kits(zygotes)
             yield made
             made.close()
