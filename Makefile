@@ -49,6 +49,7 @@ registry: $(VENV)/.installed       ## regenerate what is generated
 	$(BIN)/python -m harness.plan.generate
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.quoted
+	$(BIN)/python tests/packaging/api.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info docs/_build .pytest_cache .mypy_cache .ruff_cache

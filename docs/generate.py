@@ -131,7 +131,9 @@ def hooks() -> str:
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
     catalogue = set(hookspecs.CATALOGUE_HOOKS.values())
     parts = [_MARK, "# Hooks", markdown(inspect.getdoc(hookspecs) or "", "ini")]
-    parts.append("How to write the classes that these hooks yield is on [Plugins](plugins.md).")
+    parts.append(
+        "How to write the classes that these hooks yield is on the pages below [Plugins](plugins.md)."
+    )
     for title, text, wanted in (
         (
             "The catalogue",

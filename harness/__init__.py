@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from harness.records.case import Case
     from harness.records.profile import Recording
     from harness.records.report import Record, Report
+    from harness.report.numbers import safe
     from harness.runner import Combination, Exported, ExportOptions, Profiling, Runner, Session, Work
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Work",
     "hookimpl",
     "recording",
+    "safe",
     "tensor_leaves",
     "write_trace",
 ]
@@ -100,20 +102,23 @@ _HOMES = {
     "Work": "harness.runner",
     "hookimpl": "harness.hookspecs",
     "recording": "harness.measure.spans",
+    "safe": "harness.report.numbers",
     "tensor_leaves": "harness.measure.leaves",
     "write_trace": "harness.measure.trace",
 }
 
 
-def __getattr__(name: str) -> Any:
-    # Each name is imported when it is first used, so that `harness --help` pays for none of them.
-    if name in _HOMES:
-        from importlib import import_module
+if not TYPE_CHECKING:
+    # A type checker knows the names from above; to it this would make every other name right, too.
+    def __getattr__(name: str) -> Any:
+        # Each name is imported when it is first used, so that `harness --help` pays for none of them.
+        if name in _HOMES:
+            from importlib import import_module
 
-        value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            value = getattr(import_module(_HOMES[name]), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

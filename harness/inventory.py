@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,24 @@ def environment_key(extra: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) 
 
 
 def _modified(value: str) -> list[Any]:
-    """State of an entry point's source file: an editable install changes without a new version."""
-    parts = value.partition(":")[0].strip().split(".")
-    for folder in sys.path:
-        base = Path(folder, *parts)
-        for file in (base.with_name(base.name + ".py"), base / "__init__.py"):
-            if file.is_file():
-                return _file_state(file)
-    return []
+    """State of an entry point's source files: an editable install changes without a new version."""
+    first, *rest = value.partition(":")[0].strip().split(".")
+    try:
+        # Finds what an editable install maps, too; the name has no dot, so nothing is imported.
+        spec = find_spec(first)
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is None:
+        return _file_state(Path(spec.origin or first))
+    states = []
+    for place in spec.submodule_search_locations:
+        folder = Path(place, *rest)
+        # Of a module in a package, the modules beside it: components are seldom where the hooks are.
+        files = (folder if folder.is_dir() else folder.parent).rglob("*.py")
+        states += [_file_state(file) for file in sorted(files)]
+    return states
 
 
 def _file_state(path: Path) -> list[Any]:
@@ -79,7 +90,10 @@ def cached(key: str) -> dict[str, Any] | None:
         data = json.loads((cache_home() / f"inventory-{key}.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return data if isinstance(data, dict) and isinstance(data.get("components"), list) else None
+    if not isinstance(data, dict):
+        return None
+    lists = ("components", "plugins", "problems", "idle_blocks")
+    return data if all(isinstance(data.get(key), list) for key in lists) else None
 
 
 def keep(key: str, inventory: dict[str, Any]) -> None:
@@ -100,4 +114,4 @@ def builtins() -> dict[str, Any]:
         {**row, "distribution": None, "version": None, "unusable": None, "remark": None}
         for row in registry.components()
     ]
-    return {"components": rows, "problems": [], "device": None}
+    return {"components": rows, "plugins": [], "problems": [], "idle_blocks": [], "device": None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,13 +26,17 @@ class Catalogue:
     """Components by kind and name, collected once from the loaded plugins.
 
     A name with two providers stays out until it is asked for: then it is an error that names both.
+
+    Args:
+        loaded: the plugins.
+        kinds: those to collect. The hooks of others are not called, and what they import is not loaded.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, kinds: Iterable[str] = KINDS) -> None:
         self.loaded = loaded
         self.problems: list[Problem] = list(loaded.problems)
         self._providers: dict[tuple[str, str], list[Provided]] = {}
-        for kind in KINDS:
+        for kind in kinds:
             for provided in self._collect(kind):
                 for name in dict.fromkeys((provided.name, *provided.component.aliases)):
                     self._providers.setdefault((kind, name), []).append(provided)

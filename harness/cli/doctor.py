@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import inventory
-from harness.cli import options
-from harness.errors import ExitCode, HarnessError, PluginError
+from harness.cli import options, stock
+from harness.errors import ExitCode
 
 if TYPE_CHECKING:
     from harness.execute.signals import Interrupts
@@ -52,7 +52,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         check_output(Path(given["output"]))
     if given["calibrate"]:
         _calibrate(ctx, given)
-    found, trouble = _stock(options.plugin_texts(ctx, given["plugin"]))
+    found, trouble = stock.take(options.plugin_texts(ctx, given["plugin"]))
     report = examine(found, results_folder(given["results"]), trouble)
     on_terminal = given["output"] is None and sys.stdout.isatty()
     if given["format_"] == options.JSON:
@@ -146,26 +146,3 @@ def _ceilings(devices: tuple[str, ...], interrupts: Interrupts, tell: Callable[[
             measured(device, threads, zygotes, tell)
             if interrupts:
                 raise Interrupted
-
-
-def _stock(texts: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
-    """(the components, why they could not be asked whether they work here).
-
-    Raises:
-        PluginError: a plugin that was asked for cannot be loaded.
-    """
-    from harness.catalogue.loading import PluginRequest
-    from harness.execute import probe
-
-    extra = tuple(t for t in texts if not t.startswith("no:"))
-    blocked = tuple(t[3:] for t in texts if t.startswith("no:"))
-    key = inventory.environment_key(extra, blocked)
-    cached = inventory.cached(key)
-    if cached is not None:
-        return cached, None
-    try:
-        return probe.ask(PluginRequest.from_options(texts), key), None
-    except PluginError:
-        raise
-    except HarnessError as error:
-        return inventory.builtins(), error.message

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from harness import inventory, registry
-from harness.cli import options
-from harness.errors import ExitCode, HarnessError
+from harness import registry
+from harness.cli import options, stock
+from harness.errors import ExitCode
 
 _SECTIONS = {
     "models": "model",
@@ -35,8 +34,10 @@ def command(ctx: click.Context, /, section: str | None, plugin: tuple[str, ...],
     """
     formatter = click.HelpFormatter(max_width=None)
     if section not in _FILES:
-        found = _stock(options.plugin_texts(ctx, plugin))
-        for problem in found["problems"]:
+        found, trouble = stock.take(options.plugin_texts(ctx, plugin))
+        if trouble:
+            click.echo(f"what works here is not known: {trouble}", err=True)
+        for problem in (*found["problems"], *found["idle_blocks"]):
             click.echo(_clean(problem), err=True)
         for title, kind in _SECTIONS.items():
             if section in (None, title):
@@ -46,29 +47,6 @@ def command(ctx: click.Context, /, section: str | None, plugin: tuple[str, ...],
             _write_files(formatter, title, names(), text)
     click.echo(formatter.getvalue().rstrip())
     return ExitCode.FINE
-
-
-def _stock(texts: tuple[str, ...]) -> dict[str, Any]:
-    extra = tuple(t for t in texts if not t.startswith("no:"))
-    blocked = tuple(t[3:] for t in texts if t.startswith("no:"))
-    key = inventory.environment_key(extra, blocked)
-    found = inventory.cached(key)
-    if found is not None:
-        return found
-    if sys.stderr.isatty():
-        click.echo("taking stock of this machine, once ...", err=True)
-    from harness.catalogue.loading import PluginRequest
-    from harness.errors import PluginError, UsageError
-    from harness.execute import probe
-
-    try:
-        return probe.ask(PluginRequest.from_options(texts), key)
-    except (PluginError, UsageError):
-        raise
-    except HarnessError as error:
-        # What is in the box can be shown whatever is wrong with torch or a plugin.
-        click.echo(f"what works here is not known: {error.message}", err=True)
-        return inventory.builtins()
 
 
 def _write(formatter: click.HelpFormatter, title: str, components: list[dict[str, Any]]) -> None:

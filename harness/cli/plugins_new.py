@@ -43,7 +43,7 @@ def command(name: str, directory: Path, **given: bool) -> int:
     for file in files_of(names):
         click.echo(f"  {file}")
     click.echo("to try it as it is:")
-    for line in commands_of(names, shlex.quote(str(folder))):
+    for line in commands_of(names, str(folder)):
         click.echo(f"  {line}")
     click.echo(f"to make it yours: grep -rn CHANGE: {shlex.quote(str(folder))}")
     return ExitCode.FINE

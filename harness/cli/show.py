@@ -29,17 +29,19 @@ def message(text: str) -> None:
 
 
 def reporter(name: str, plugins: PluginRequest) -> Reporter:
-    """The reporter of that name; third-party plugins are only loaded if the box has none.
+    """The reporter of that name; third-party plugins are only loaded if the box has none, and then no other
+    kind is asked for, since what a model or a runner imports has no place in this process.
 
     Raises:
         UnknownName: there is none.
     """
     spec = parse(name, "reporter")
-    catalogue = Catalogue(load(PluginRequest(blocked=plugins.blocked), only=()))
+    kinds = ("reporter",)
+    catalogue = Catalogue(load(PluginRequest(blocked=plugins.blocked), only=()), kinds)
     try:
         found = catalogue.get("reporter", spec)
     except UnknownName:
-        found = Catalogue(load(plugins)).get("reporter", spec)
+        found = Catalogue(load(plugins), kinds).get("reporter", spec)
     assert isinstance(found.component, Reporter)
     return found.component
 

@@ -60,7 +60,7 @@ def examine(inventory: dict[str, Any], results: Path, trouble: str | None = None
         ],
         live=seen,
         checks=[check for check in maybe if check is not None],
-        problems=list(inventory["problems"]),
+        problems=[*inventory["problems"], *inventory["idle_blocks"]],
         calibration=known if (known := calibration.load()).sessions or known.ceilings else None,
     )
 

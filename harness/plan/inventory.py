@@ -8,7 +8,7 @@ from typing import Any
 from harness.catalogue import Catalogue, PluginRequest, load
 from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import schema
-from harness.catalogue.provided import Provided
+from harness.catalogue.provided import Origin, Problem, Provided
 from harness.components import Device, Precision
 from harness.measure import devices
 
@@ -18,7 +18,12 @@ class Inventory:
     """Components as plain data, for `harness list` and for checking names without loading a plugin."""
 
     components: list[dict[str, Any]]
+    plugins: list[dict[str, Any]]
+    """Third-party plugins: which hooks each implements, and what was left out of it."""
     problems: list[str]
+    """One line for everything that was left out."""
+    idle_blocks: list[str]
+    """One line for each --plugin no:NAME that leaves nothing out."""
     device: str
     """The default device here."""
 
@@ -49,7 +54,32 @@ def take_inventory(plugins: PluginRequest) -> Inventory:
         for provided in catalogue.of_kind(kind):
             reason, remark = _usability(provided, device)
             components.append({**as_data(provided), "unusable": reason, "remark": remark})
-    return Inventory(components, [*map(str, catalogue.problems), *idle_blocks(plugins)], str(device))
+    return Inventory(
+        components=components,
+        plugins=_third_parties(catalogue),
+        problems=[str(problem) for problem in catalogue.problems],
+        idle_blocks=idle_blocks(plugins),
+        device=str(device),
+    )
+
+
+def _third_parties(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Every third-party plugin that was tried, whether it loaded or not."""
+    rows: dict[tuple[str | None, str], dict[str, Any]] = {}
+
+    def row(of: Origin | Problem) -> dict[str, Any]:
+        new = {"plugin": of.plugin, "distribution": of.distribution, "version": of.version}
+        return rows.setdefault((of.distribution, of.plugin), {**new, "hooks": None, "problems": []})
+
+    loaded = catalogue.loaded
+    for plugin in loaded.manager.get_plugins():
+        origin = loaded.origin(plugin)
+        if not origin.source.startswith("builtin:"):
+            callers = loaded.manager.get_hookcallers(plugin) or []
+            row(origin)["hooks"] = sorted(caller.name for caller in callers)
+    for problem in catalogue.problems:
+        row(problem)["problems"].append(problem.reason)
+    return list(rows.values())
 
 
 def _usability(provided: Provided, device: Device) -> tuple[str | None, str | None]:

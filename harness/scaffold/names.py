@@ -20,6 +20,8 @@ _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII
 _PREFIX = "harness-"
 _LONGEST = 36
 """Characters; with more, lines of the templates would be too long."""
+_FOLDERS = ("build", "dist", "results", "tests")
+"""Of every package: not for its module, too."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ def names_of(text: str, kinds: Iterable[str]) -> Names:
         )
     distribution = re.sub(r"[-_.]+", "-", text).lower()
     module = distribution.replace("-", "_")
+    instead = f"try {_PREFIX}{distribution}"
     if not module.isidentifier() or keyword.iskeyword(module):
-        raise UsageError(
-            f"{text!r} makes no module that Python can import: {module}", f"try {_PREFIX}{distribution}"
-        )
+        raise UsageError(f"{text!r} makes no module that Python can import: {module}", instead)
+    if module in _FOLDERS:
+        raise UsageError(f"{text!r} is the name of a folder beside the module", instead)
     names = Names(distribution, module, distribution.removeprefix(_PREFIX), wanted)
     _refuse_taken(names)
     return names

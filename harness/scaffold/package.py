@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import string
 from importlib import metadata, resources
@@ -56,12 +57,12 @@ def write(names: Names, directory: Path) -> Path:
 
 
 def commands_of(names: Names, folder: str) -> list[str]:
-    """What an author tries first, as shell commands; `folder` is written as a shell reads it."""
+    """What an author tries first, as shell commands."""
     shown = ["--format", names.component] if "reporter" in names.kinds else []
     return [
-        f"pip install -e {folder}",
+        f"pip install -e {shlex.quote(f'{folder}[test]')}",
         " ".join(["harness", "run", *_run_words(names), *shown]),
-        f"python -m pytest {folder}",
+        "python -m pytest" if folder == "." else f"python -m pytest {shlex.quote(folder)}",
     ]
 
 

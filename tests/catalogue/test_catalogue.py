@@ -186,3 +186,16 @@ def test_capital_letters_are_no_reason_to_suggest_nothing():
 
 def test_a_long_list_of_names_is_cut_and_counted():
     assert listing([f"n{k:02}" for k in range(25)]).endswith("n19, and 5 more")
+
+
+def test_a_catalogue_of_one_kind_calls_no_other_hook(install):
+    install(
+        "import harness\n\n@harness.hookimpl\ndef harness_models():\n    raise RuntimeError('called')\n\n"
+        "class Lines(harness.Reporter):\n    name = 'lines'\n    summary = 'lines'\n\n"
+        "@harness.hookimpl\ndef harness_reporters():\n    yield Lines()\n"
+    )
+    assert "called" in str(Catalogue(load()).problems[0])
+    reporters = Catalogue(load(), kinds=("reporter",))
+    assert reporters.problems == []
+    assert "lines" in reporters.names("reporter")
+    assert reporters.names("model") == []

@@ -61,6 +61,11 @@ def page(name: str) -> str:
     return (DOCS / name).read_text("utf-8")
 
 
+def author_pages() -> str:
+    """What a plugin's author reads: how to write each kind, and what all of them share."""
+    return page("plugins.md") + "".join(path.read_text("utf-8") for path in sorted(DOCS.glob("write-a-*.md")))
+
+
 def blocks(text: str, language: str) -> list[str]:
     """The code blocks of a page in one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
@@ -103,7 +108,7 @@ def test_a_hook_has_a_section_with_its_signature(hook: str):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_is_shown_in_use(hook: str):
-    assert f"def {hook}(" in page("plugins.md")
+    assert f"def {hook}(" in author_pages()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_a_hook_is_shown_in_use(hook: str):
 def test_every_part_of_a_contract_is_described(contract: type):
     for name in {**vars(contract), **inspect.get_annotations(contract)}:
         if not name.startswith("_") and name != "kind":
-            assert re.search(rf"`(work\.)?{name}[`(]", page("plugins.md")), f"{contract.__name__}.{name}"
+            assert re.search(rf"`(work\.)?{name}[`(]", author_pages()), f"{contract.__name__}.{name}"
 
 
 def commands() -> dict[str, click.Command]:
@@ -374,7 +379,7 @@ def accept(command: click.Command, called: str, words: list[str], parent: click.
 def plugins_shown() -> list[tuple[str, str]]:
     """(file name, source) of every complete plugin on the pages."""
     found = []
-    for name in ("plugins.md", "hooks.md"):
+    for name in ("hooks.md", *sorted(path.name for path in DOCS.glob("write-a-*.md")), "plugins.md"):
         for number, code in enumerate(blocks(page(name), "python")):
             if "@harness.hookimpl" in code and "import harness" in code:
                 title = re.match(r"# (\w+\.py)\n", code)

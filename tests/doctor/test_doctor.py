@@ -282,14 +282,14 @@ def test_a_quiet_machine_is_no_proof():
 
 
 def test_where_nothing_can_be_measured_there_is_a_fault(tmp_path):
-    stock = {"components": [], "problems": [], "device": None}
+    stock = {"components": [], "problems": [], "idle_blocks": [], "device": None}
     found = examine.examine(stock, tmp_path, "no torch")
     assert [c.name for c in found.checks if c.state == FAULT] == ["torch"]
 
 
 def test_results_that_cannot_be_kept_are_a_fault(tmp_path):
     (tmp_path / "file").write_text("")
-    stock = {"components": [], "problems": [], "device": "cpu"}
+    stock = {"components": [], "problems": [], "idle_blocks": [], "device": "cpu"}
     found = examine.examine(stock, tmp_path / "file" / "results")
     assert [c.name for c in found.checks if c.state == FAULT] == ["results"]
 

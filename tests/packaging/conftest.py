@@ -70,11 +70,11 @@ class Environment:
         offline = ("--no-deps", "--no-build-isolation", "--ignore-installed")
         call(sys.executable, "-m", "pip", *words, *offline, *packages, cwd=self.folder)
 
-    def harness(self, *words, code=0, **variables):
-        """`harness` as installed there, called in the environment's folder, with a cache of its own."""
+    def harness(self, *words, code=0, cwd=None, **variables):
+        """`harness` as installed there, with a cache of its own; in the environment's folder by default."""
         own = {"XDG_CACHE_HOME": str(self.folder), "COLUMNS": "200"}
         command = self.folder / "venv" / "bin" / "harness"
-        return call(command, *words, cwd=self.folder, code=code, **own, **variables)
+        return call(command, *words, cwd=cwd or self.folder, code=code, **own, **variables)
 
     def run(self, *words):
         """A Python command there."""

@@ -50,6 +50,15 @@ def test_a_new_reporter_shows_the_run(scaffolded, measured):
     assert all(line.endswith(" ms") for line in lines)
 
 
+def test_a_new_reporter_brings_no_torch_into_the_process_that_shows(scaffolded, measured):
+    """Although the package has a model whose module imports it."""
+    code = (
+        "import sys; from harness.cli import main; code = main.run(['report', '--format', 'whole']); "
+        "print('whole' in str(sys.modules.get('harness_whole.reporter')), 'torch' in sys.modules, int(code))"
+    )
+    assert scaffolded.run("-c", code).stdout.splitlines()[-1] == "True False 0"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("harness.conformance") is None, reason="the conformance kit is not there"

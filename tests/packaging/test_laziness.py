@@ -54,6 +54,10 @@ def stored(tmp_path_factory):
         ("list",),
         ("list", "suites"),
         ("list", "claims"),
+        ("plugins",),
+        ("plugins", "--help"),
+        ("plugins", "list"),
+        ("plugins", "new", "harness-lazy"),
         ("claims", "--help"),
         ("doctor",),
         ("report",),
@@ -73,7 +77,9 @@ def test_torch_is_not_loaded(stored, arguments):
     assert loaded_after(stored, *arguments) == f" CODE {code}"
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "suites")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("list",), ("list", "suites"), ("plugins", "list")], ids=" ".join
+)
 def test_what_is_to_be_quick_loads_neither_plugins_nor_what_reads_files(stored, arguments):
     code = PROBE.format(arguments=list(arguments), heavy=("pluggy", "msgspec", "fastapi", "tabulate", "rich"))
     done = subprocess.run(
@@ -122,6 +128,7 @@ def test_imports_inside_the_core_run_one_way():
         "registry",
         "machine",
         "inventory",
+        "installed",
         "catalogue",
         "jobs",
         "measure",
@@ -133,6 +140,7 @@ def test_imports_inside_the_core_run_one_way():
         "doctor",
         "compare",
         "serve",
+        "scaffold",
         "cli",
     ]
     wrong = []

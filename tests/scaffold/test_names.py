@@ -46,6 +46,13 @@ def test_what_makes_no_module_is_refused_with_a_name_that_does(text):
     assert caught.value.hint == f"try harness-{text}"
 
 
+@pytest.mark.parametrize("text", ["tests", "dist", "Results"])
+def test_what_is_a_folder_of_every_package_is_no_name_of_its_module(text):
+    with pytest.raises(UsageError, match="is the name of a folder beside the module") as caught:
+        names_of(text, ["model"])
+    assert caught.value.hint == f"try harness-{text.lower()}"
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
