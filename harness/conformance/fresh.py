@@ -13,7 +13,8 @@ from harness.execute.zygote import threads_of
 def main() -> None:
     asked = json.loads(sys.argv[1])
     request = PluginRequest(tuple(asked["extra"]), tuple(asked["blocked"]))
-    catalogue = Catalogue(load(request, only={asked["source"]}))
+    # As the parent of a run loads what it needs: a reporter, and what listens.
+    catalogue = Catalogue(load(request, only={asked["source"]}), kinds=("reporter",))
     torch = sys.modules.get("torch")
     cuda = getattr(torch, "cuda", None)
     answer = {

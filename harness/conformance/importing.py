@@ -128,7 +128,7 @@ def import_state(bench: Bench) -> str | None:
 
 
 def _imported(bench: Bench) -> dict[str, Any]:
-    """What loading the plugin and listing its components does to a fresh interpreter, without torch."""
+    """What loading the plugin and asking for its reporters does to a fresh interpreter, without torch."""
     job = bench.job
     key = (job.source, job.plugins.extra, job.plugins.blocked)
     return _in_fresh_process(*key)

@@ -190,6 +190,25 @@ def samples(bench: Bench) -> str | None:
 
 
 @check(
+    "model.tolerances",
+    "tolerances above 0 by the names of precisions",
+    'write tolerances = {"fp32": 1e-5}: a looser one than the precision\'s own is ignored',
+)
+def tolerances(bench: Bench) -> str | None:
+    notes = []
+    for name, value in dict(bench.model.tolerances).items():
+        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Failed(f"{value!r} for {name!r}")
+        if not value > 0:
+            raise Failed(f"{value!r} for {name}")
+        if name not in bench.catalogue.names("precision"):
+            notes.append(f"there is no precision {name} here")
+        elif value > bench.catalogue.get("precision", name).component.tolerance:  # type: ignore[attr-defined]
+            notes.append(f"{value:g} for {name} is looser than the precision's own and ignored")
+    return "; ".join(notes) or None
+
+
+@check(
     "model.reference",
     "a module that agrees with the reference in float64",
     "compute in reference() what the module computes, or leave it out",
@@ -215,25 +234,6 @@ def reference(bench: Bench) -> str | None:
     if found is not None and not found.passed:
         raise Failed(f"that {found.reason}")
     return "; ".join(warnings) or None
-
-
-@check(
-    "model.tolerances",
-    "tolerances above 0 by the names of precisions",
-    'write tolerances = {"fp32": 1e-5}: a looser one than the precision\'s own is ignored',
-)
-def tolerances(bench: Bench) -> str | None:
-    notes = []
-    for name, value in dict(bench.model.tolerances).items():
-        if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Failed(f"{value!r} for {name!r}")
-        if not value > 0:
-            raise Failed(f"{value!r} for {name}")
-        if name not in bench.catalogue.names("precision"):
-            notes.append(f"there is no precision {name} here")
-        elif value > bench.catalogue.get("precision", name).component.tolerance:  # type: ignore[attr-defined]
-            notes.append(f"{value:g} for {name} is looser than the precision's own and ignored")
-    return "; ".join(notes) or None
 
 
 def apart(found: list[torch.Tensor], expected: list[torch.Tensor], batch_size: int) -> float:

@@ -36,7 +36,7 @@ def extension(bench: Bench) -> str | None:
 @check(
     "reporter.plain",
     "no escape sequence and no control character in the output of render()",
-    "keep colour to display(), and pass names of strangers through harness.report.numbers.safe",
+    "keep colour to display(), and pass names of strangers through harness.safe",
     needs=(RENDERS,),
 )
 def plain(bench: Bench) -> str | None:
@@ -53,7 +53,7 @@ def plain(bench: Bench) -> str | None:
 @check(
     "reporter.display-plain",
     "no control character from a stranger's name on a terminal, and no colour where none is asked for",
-    "pass names of strangers through harness.report.numbers.safe, and paint only if `colour`",
+    "pass names of strangers through harness.safe, and paint only if `colour`",
     needs=(DISPLAYS,),
 )
 def display_plain(bench: Bench) -> str | None:

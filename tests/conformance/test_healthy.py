@@ -9,8 +9,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def shown():
-    """(file name, source) of every complete plugin of docs/plugins.md."""
-    text = (ROOT / "docs" / "plugins.md").read_text("utf-8")
+    """(file name, source) of every complete plugin on the pages for authors."""
+    pages = ["tutorial.md", *(p.name for p in sorted((ROOT / "docs").glob("write-a-*.md"))), "plugins.md"]
+    text = "\n".join((ROOT / "docs" / page).read_text("utf-8") for page in pages)
     blocks = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [(name, code) for name, code in blocks if "@harness.hookimpl" in code]
 
