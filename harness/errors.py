@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     FINE = 0
     """All went well; unsupported combinations inside a grid are no fault."""
     GATE = 1
-    """A comparison or a claim failed its gate."""
+    """A comparison or a claim failed its gate, or a plugin does not keep the contracts."""
     USAGE = 2
     """The command line, a suite or a stored file is wrong."""
     CASES = 3

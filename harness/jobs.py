@@ -145,6 +145,25 @@ class ArmJob:
     """Call from this processor alone. Where the host only launches, the one it lands on decides."""
 
 
+@dataclass(frozen=True)
+class ConformanceJob:
+    """Make checks of the conformance kit on a plugin or on one of its components."""
+
+    checks: list[str]
+    plugins: PluginRequest
+    source: str
+    """Where the plugin comes from; see `Origin.source`."""
+    kind: str = ""
+    """The component's kind; empty for the plugin itself."""
+    index: int = 0
+    """Which of the components of this kind, in the order in which its hook yields them."""
+    folder: str = ""
+    """For files of the check's own."""
+    case: CaseJob | None = None
+    """For checks of a runner that are made on a case."""
+    timeout_s: float = 120.0
+
+
 JOBS: dict[str, type] = {
     "plan": PlanJob,
     "inventory": InventoryJob,
@@ -162,6 +181,7 @@ JOBS: dict[str, type] = {
     "throughput": ThroughputJob,
     "anatomy": CaseJob,
     "arm": ArmJob,
+    "conformance": ConformanceJob,
 }
 Job = (
     PlanJob
@@ -174,6 +194,7 @@ Job = (
     | ProfileJob
     | ThroughputJob
     | ArmJob
+    | ConformanceJob
 )
 
 

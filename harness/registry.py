@@ -75,3 +75,8 @@ def claims_names() -> list[str]:
 def claims_text(name: str) -> str:
     """The TOML text of a file of claims in the box."""
     return resources.files(PACKAGE).joinpath("claims", f"{name}.toml").read_text("utf-8")
+
+
+def conformance() -> dict[str, Any]:
+    """What the conformance kit calls plugins with."""
+    return read("conformance.toml")

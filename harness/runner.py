@@ -152,7 +152,7 @@ class Session:
         return profile_torch(asked)
 
     def close(self) -> None:
-        """Releases what the session holds."""
+        """Releases what the session holds; a call afterwards raises."""
 
 
 class Runner(Component):

@@ -17,7 +17,7 @@ from harness.components import KINDS, Component, Precision
 from harness.errors import AmbiguousName, PluginError, UnknownName, UsageError
 from harness.hookspecs import CATALOGUE_HOOKS
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _LIMIT = 10_000
 """More components than this from one hook is an endless generator."""
 
@@ -157,11 +157,11 @@ def problem_with(component: Any, kind: str) -> str | None:
         return f"{type(component).__name__} is no harness.{wanted.__name__}"
     label = type(component).__name__
     name = getattr(component, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
         return f"{label}.name must be lower case letters, digits, '.', '_' or '-', not {name!r}"
     if name == "all":
         return f"{label}.name must not be 'all', which stands for every name"
-    if not all(isinstance(a, str) and _NAME.fullmatch(a) for a in component.aliases):
+    if not all(isinstance(a, str) and NAME.fullmatch(a) for a in component.aliases):
         return f"{label}.aliases must be such names too"
     summary = getattr(component, "summary", None)
     if not isinstance(summary, str) or not summary.strip():

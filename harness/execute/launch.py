@@ -32,13 +32,19 @@ class Launcher:
         folder: the run's temporary folder.
         interrupts: signals to heed while waiting.
         python: another interpreter than this one's.
+        imports: a module that children need besides what all of them do.
     """
 
     def __init__(
-        self, folder: Path, interrupts: Interrupts | None = None, python: str = sys.executable
+        self,
+        folder: Path,
+        interrupts: Interrupts | None = None,
+        python: str = sys.executable,
+        imports: str = "",
     ) -> None:
         self.folder = folder
         self.python = python
+        self.imports = imports
         self.interrupts = interrupts
         self.notes: list[str] = []
         self.solo = sys.platform != "linux" or bool(os.environ.get(SPAWN_VARIABLE))
@@ -86,7 +92,9 @@ class Launcher:
         if lane not in self._lanes:
             folder = self.folder / f"lane-{lane}"
             folder.mkdir(exist_ok=True)
-            self._lanes[lane] = ZygoteProcess(folder, self.solo, _inductor_variables(), self.python)
+            self._lanes[lane] = ZygoteProcess(
+                folder, self.solo, _inductor_variables(), self.python, self.imports
+            )
         return self._lanes[lane]
 
     def _finish(self, zygote: ZygoteProcess) -> None:

@@ -46,11 +46,11 @@ class RunRequest:
 
 
 @contextmanager
-def launcher(interrupts: Interrupts, python: str = sys.executable) -> Iterator[Launcher]:
+def launcher(interrupts: Interrupts, python: str = sys.executable, imports: str = "") -> Iterator[Launcher]:
     """Zygotes with a temporary folder, both gone afterwards; of another interpreter, if need be."""
     folder = Path(tempfile.mkdtemp(prefix="harness-"))
     try:
-        with Launcher(folder, interrupts, python) as started:
+        with Launcher(folder, interrupts, python, imports) as started:
             yield started
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -33,6 +33,7 @@ class ZygoteProcess:
         solo: no forking: each job is a process of its own, started from nothing.
         environment: variables that only its children are to see.
         python: another interpreter than this one's.
+        imports: a module that its children need besides what all of them do.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class ZygoteProcess:
         solo: bool = False,
         environment: dict[str, str] | None = None,
         python: str = sys.executable,
+        imports: str = "",
     ) -> None:
         self.folder = folder
         self.python = python
@@ -61,7 +63,7 @@ class ZygoteProcess:
         variables["HARNESS_PADDING"] = "x" * random.SystemRandom().randrange(4096)
         command = [python, "-m", "harness.execute.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            [*command, "--solo"] if solo else command,
+            [*command, *(["--solo"] if solo else []), *(["--import", imports] if imports else [])],
             pass_fds=(theirs.fileno(),),
             env=variables,
             stdin=subprocess.DEVNULL,

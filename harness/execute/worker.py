@@ -18,6 +18,7 @@ from harness.jobs import (
     CaseJob,
     CeilingsJob,
     Channel,
+    ConformanceJob,
     Failure,
     InventoryJob,
     OverheadJob,
@@ -86,6 +87,11 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
         from harness.measure import ceilings
 
         ceilings.take(job, channel)
+        return
+    if isinstance(job, ConformanceJob):
+        from harness.conformance.child import take
+
+        take(job, channel)
         return
     from harness.measure.prepare import CaseWork
 

@@ -15,7 +15,8 @@ The parent talks through a SOCK_SEQPACKET socket:
     -> {"kill": pid}                           end that child and everything it started
     <- {"ended": {"pid", "exit": code} | {"pid", "signal": number}}
 
-With --solo (where forking is not safe) the process does one job itself and exits.
+With --solo (where forking is not safe) the process does one job itself and exits. --import names a module
+that its children need besides what all of them do.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import select
 import signal
 import socket
 import sys
+from importlib import import_module
 from typing import Any, NoReturn
 
 from harness.identity import identity
@@ -92,14 +94,20 @@ def kill_tree(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def warm_imports() -> None:
-    """What every child needs, imported once: torch, the built-in plugins, the worker's own modules."""
+def warm_imports(more: str = "") -> None:
+    """What every child needs, imported once: torch, the built-in plugins, the worker's own modules.
+
+    Args:
+        more: a module that the children of this zygote need as well.
+    """
     import numpy.random  # noqa: F401
     import torch.utils.serialization.config  # noqa: F401
 
     from harness.catalogue import load
 
     load(only=())
+    if more:
+        import_module(more)
     freeze()
 
 
@@ -261,8 +269,9 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     solo = "--solo" in sys.argv
+    more = sys.argv[sys.argv.index("--import") + 1] if "--import" in sys.argv else ""
     try:
-        warm_imports()
+        warm_imports(more)
     except Exception as error:
         text = json.dumps({"broken": f"{type(error).__name__}: {error}"[:2000]})
         control.send(text.encode())

@@ -1,0 +1,260 @@
+"""The parent's side: which checks are made on what, each in a child process, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harness.conformance.cases import CaseRuns
+from harness.conformance.child import case_text, ended, lets, name_of, sentence
+from harness.conformance.contract import CHECKS, Check
+from harness.conformance.importing import LOADS
+from harness.conformance.subjects import Subject
+from harness.conformance.table import checks_of
+from harness.execute.child import Outcome
+from harness.execute.launch import Launcher
+from harness.execute.outcomes import ending, result
+from harness.execute.signals import Interrupted
+from harness.jobs import CaseJob, ConformanceJob
+from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, CheckResult, Verdict, Verdicts
+
+TIMEOUT_S = 120.0
+IMPORTS = "harness.conformance.table"
+"""What every child imports: better once, in the process that they are forked from."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a check is made on: a plugin, or one of its components."""
+
+    source: str
+    name: str
+    kind: str = ""
+    index: int = 0
+    refused: str | None = None
+    """Why the harness leaves the component out, if it does."""
+
+    def __str__(self) -> str:
+        return f"{self.kind or 'plugin'} {self.name}"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One check on one target."""
+
+    check: Check
+    target: Target
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.check.name}"
+
+
+class Kit:
+    """Checks of some plugins, each made once, whoever asks for it.
+
+    Args:
+        subject: the plugins.
+        zygotes: what forks the children.
+        timeout_s: for each child.
+    """
+
+    def __init__(self, subject: Subject, zygotes: Launcher, timeout_s: float = TIMEOUT_S) -> None:
+        self.subject = subject
+        self.timeout_s = timeout_s
+        self._zygotes = zygotes
+        self._made: dict[tuple[str, Target], tuple[CheckResult, Verdict]] = {}
+        self._cases = CaseRuns(subject.plugins, zygotes, timeout_s, self._case_verdict)
+        self._quick: dict[tuple[Target, int], dict[str, tuple[Verdict, str | None]]] = {}
+        self._started = False
+
+    # -- what there is to check -------------------------------------------------------------------
+
+    def items(self) -> Iterator[Item]:
+        """Every check that is to be made, plugin by plugin; loads the plugins in children to find out."""
+        for source in self.subject.sources:
+            plugin = Target(source, name_of(source))
+            yield from (Item(c, plugin) for c in checks_of("plugin"))
+            _, loaded = self._result(Item(CHECKS[LOADS], plugin))
+            if loaded.data.get("listens"):
+                yield from (Item(c, plugin) for c in checks_of("listener"))
+            for row in loaded.data.get("components", ()):
+                target = Target(source, **row)
+                yield from (Item(c, target) for c in checks_of(target.kind))
+
+    def plugins(self) -> list[str]:
+        """The plugins with distribution and version, as far as they load."""
+        found = []
+        for source in self.subject.sources:
+            _, loaded = self._result(Item(CHECKS[LOADS], Target(source, name_of(source))))
+            found.append(str(loaded.data.get("name", name_of(source))))
+        return found
+
+    def result(self, item: Item) -> CheckResult:
+        """What becomes of one check; what it needs is found out first."""
+        return self._result(item)[0]
+
+    def close(self) -> None:
+        """Ends the processes that were started for one runner; the zygotes are the caller's."""
+        self._cases.close()
+
+    # -- one check --------------------------------------------------------------------------------
+
+    def _result(self, item: Item) -> tuple[CheckResult, Verdict]:
+        key = (item.check.name, item.target)
+        if key not in self._made:
+            began = time.monotonic()
+            verdict, detail = self._blocked(item) or self._find_out(item)
+            found = CheckResult(
+                check=item.check.name,
+                component=str(item.target),
+                status=verdict.status,
+                reason=verdict.reason,
+                hint=verdict.hint,
+                note=verdict.note,
+                seconds=round(time.monotonic() - began, 3),
+                detail=detail,
+            )
+            self._made[key] = found, verdict
+        return self._made[key]
+
+    def _blocked(self, item: Item) -> tuple[Verdict, None] | None:
+        """Why a check cannot be made, if so: something that it needs is not so."""
+        target = item.target
+        if target.refused is not None and item.check.behaves:
+            reason = f"the harness leaves it out: {target.refused}"
+            return Verdict(NOT_APPLICABLE, reason), None
+        for name in item.check.needs:
+            # What is needed of the plugin is found under the plugin and not its component.
+            owner = target if CHECKS[name].subject != "plugin" else _plugin_of(target)
+            needed, verdict = self._result(Item(CHECKS[name], owner))
+            if needed.status == FAILED:
+                return Verdict(NOT_APPLICABLE, f"{name} comes first"), None
+            if not lets(verdict):
+                return Verdict(NOT_APPLICABLE, needed.reason), None
+        return None
+
+    def _find_out(self, item: Item) -> tuple[Verdict, str | None]:
+        if item.check.cases:
+            needed = Item(CHECKS["runner.supports"], item.target)
+            return self._cases.verdict(item.check, item.target, self._result(needed)[1].data)
+        verdict, detail = self._verdict(item)
+        if not item.check.twice or verdict.status != OK:
+            return verdict, detail
+        other, detail = self._verdict(item, lane=1)
+        if other.status == OK and other.data != verdict.data:
+            # What was made before in the same process may be to blame: once more, with nothing before it.
+            (verdict, _), (other, detail) = (self._apart(item, lane) for lane in (0, 1))
+        if other.status == verdict.status == OK and other.data != verdict.data:
+            differs = next(k for k, v in verdict.data.items() if other.data.get(k) != v)
+            found = f"other {differs} in another process"
+            return Verdict(
+                FAILED, sentence(str(item.target), item.check.expected, found), item.check.hint
+            ), None
+        return (other, detail) if verdict.status == OK else (verdict, detail)
+
+    def _verdict(self, item: Item, lane: int = 0) -> tuple[Verdict, str | None]:
+        """What a child says of one check, or what its end says of it."""
+        found = self._together(item.target, lane).get(item.check.name)
+        if found is not None:
+            return found
+        return self._apart(item, lane)
+
+    def _apart(self, item: Item, lane: int) -> tuple[Verdict, str | None]:
+        """The same from a child that makes no other check."""
+        outcome = self._run(self._zygotes, lane, [item.check], item.target, None)
+        return self._read(outcome, item.check, item.target, None)
+
+    def _together(self, target: Target, lane: int) -> dict[str, tuple[Verdict, str | None]]:
+        """Verdicts on all checks of a target that may share a process.
+
+        They are made one after another in one child, up to the first that fails or ends it. That one is made
+        again in a process of its own, since it may suffer from what another did, and the rest in a new one.
+        """
+        key = (target, lane)
+        if key in self._quick:
+            return self._quick[key]
+        found: dict[str, tuple[Verdict, str | None]] = {}
+        self._quick[key] = found
+        left = [c for c in checks_of(target.kind or "plugin") if not c.cases and not c.alone]
+        left = [c for c in left if (target.refused is None or not c.behaves) and (c.twice or not lane)]
+        while left:
+            outcome = self._run(self._zygotes, lane, left, target, None)
+            said: Verdicts | None = result(outcome, Verdicts)
+            good = {n: v for n, v in said.verdicts.items() if v.status != FAILED} if said is not None else {}
+            found.update((name, (verdict, None)) for name, verdict in good.items())
+            ended_well = ending(outcome, self.timeout_s).status == OK
+            if ended_well and said is not None and len(good) == len(said.verdicts):
+                break
+            bad = next((c for c in left if c.name not in good and self._met(c, found)), None)
+            if bad is None:
+                break
+            if bad is not left[0]:
+                outcome = self._run(self._zygotes, lane, [bad], target, None)
+            found[bad.name] = self._read(outcome, bad, target, None)
+            left = [c for c in left if c.name not in found and self._met(c, found)]
+        return found
+
+    def _met(self, check: Check, found: dict[str, tuple[Verdict, str | None]]) -> bool:
+        """Whether what a check needs is so, as far as it was looked at."""
+        return all(lets(found[need][0]) for need in check.needs if need in found)
+
+    def _case_verdict(
+        self, zygotes: Launcher, check: Check, target: Target, case: CaseJob
+    ) -> tuple[Verdict, str | None]:
+        return self._read(self._run(zygotes, 0, [check], target, case), check, target, case)
+
+    def _run(
+        self, zygotes: Launcher, lane: int, checks: list[Check], target: Target, case: CaseJob | None
+    ) -> Outcome:
+        """Makes some checks in one child."""
+        if not self._started:
+            self._zygotes.start(2)
+            self._started = True
+        job = ConformanceJob(
+            checks=[c.name for c in checks],
+            plugins=case.plugins if case is not None else self.subject.plugins,
+            source=target.source,
+            kind=target.kind,
+            index=target.index,
+            folder=str(zygotes.folder / f"{target.kind or 'plugin'}-{target.index}"),
+            case=case,
+        )
+        return zygotes.run(lane, "conformance", job, self.timeout_s)
+
+    def _read(
+        self, outcome: Outcome, check: Check, target: Target, case: CaseJob | None
+    ) -> tuple[Verdict, str | None]:
+        end = ending(outcome, self.timeout_s)
+        if end.status == "interrupted":
+            raise Interrupted
+        said: Verdicts | None = result(outcome, Verdicts) if end.status == OK else None
+        if said is not None:
+            found = said.verdicts[check.name]
+            return found, end.detail if found.status == FAILED else None
+        if end.status == "unsupported":
+            return Verdict(NOT_APPLICABLE, f"unsupported: {end.reason}", data={"unsupported": True}), None
+        why = end.reason or "an answer that cannot be read"
+        label = f"{target} on {case_text(case.planned)}" if case is not None else str(target)
+        reason = ended(label, check.expected, why)
+        return Verdict(FAILED, reason, _hint(end.status, check)), end.detail
+
+
+def _plugin_of(target: Target) -> Target:
+    return Target(target.source, name_of(target.source))
+
+
+def _hint(status: str, check: Check) -> str:
+    words: dict[str, str] = {
+        "timeout": "--timeout gives it more time, if it only is slow",
+        "crashed": "its process is gone: look for native code; --verbose shows where it was",
+        "out_of_memory": "it took more memory than there is",
+    }
+    return words.get(status, check.hint)
+
+
+def counts(results: list[CheckResult]) -> dict[str, int]:
+    """How many checks ended with each status."""
+    statuses: list[Any] = [OK, FAILED, NOT_APPLICABLE]
+    return {status: sum(r.status == status for r in results) for status in statuses}

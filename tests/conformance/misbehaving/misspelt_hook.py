@@ -1,0 +1,8 @@
+"""Marks a hook that does not exist."""
+
+import harness
+
+
+@harness.hookimpl
+def harness_model():
+    return ()

@@ -1,0 +1,10 @@
+"""Prints when it is imported."""
+
+import harness
+
+print("hello from a plugin")
+
+
+@harness.hookimpl
+def harness_models():
+    return ()
