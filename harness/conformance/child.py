@@ -70,7 +70,10 @@ def label_of(job: ConformanceJob, bench: Bench) -> str:
     """The component as failures name it."""
     if not job.kind:
         return f"plugin {name_of(job.source)}"
-    name: Any = getattr(bench.component, "name", None)
+    try:
+        name: Any = getattr(bench.component, "name", None)
+    except Exception:
+        name = None
     label = f"{job.kind} {name if isinstance(name, str) else type(bench.component).__name__}"
     return f"{label} on {case_text(job.case.planned)}" if job.case is not None else label
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.catalogue.catalogue import problem_with
+from harness.catalogue.loading import describe
 from harness.components import KINDS
 from harness.conformance import surroundings
 from harness.conformance.bench import Bench
@@ -35,17 +36,21 @@ def loads(bench: Bench) -> str | None:
     bench.data["listens"] = bool(hooks & set(LIFECYCLE_HOOKS))
     bench.data["name"] = str(bench.origin)
     bench.data["components"] = [
-        {
-            "kind": kind,
-            "index": index,
-            "name": name if isinstance(name := getattr(one, "name", None), str) else type(one).__name__,
-            "refused": problem_with(one, kind),
-        }
+        {"kind": kind, "index": index, **_introduced(one, kind)}
         for kind in KINDS
         for index, one in enumerate(bench.yielded(kind))
         if isinstance(getattr(one, "kind", None), str) and not isinstance(one, type)
     ]
     return None
+
+
+def _introduced(one: Any, kind: str) -> dict[str, Any]:
+    """The component's name, and why the harness leaves it out, if it does."""
+    try:
+        name, refused = getattr(one, "name", None), problem_with(one, kind)
+    except Exception as error:  # asked for by a property, say
+        name, refused = None, describe(error)
+    return {"name": name if isinstance(name, str) else type(one).__name__, "refused": refused}
 
 
 @check(
@@ -63,7 +68,7 @@ def yields(bench: Bench) -> str | None:
             raise Failed(problem.reason)
     for kind in KINDS:
         for one in bench.yielded(kind):
-            reason = problem_with(one, kind)
+            reason = _introduced(one, kind)["refused"]
             if reason is not None and ("yield an instance" in reason or "is no harness." in reason):
                 raise Failed(reason)
     return None

@@ -81,7 +81,10 @@ class Kit:
                 yield from (Item(c, plugin) for c in checks_of("listener"))
             for row in loaded.data.get("components", ()):
                 target = Target(source, **row)
-                yield from (Item(c, target) for c in checks_of(target.kind))
+                checks = checks_of(target.kind)
+                if any(c.twice for c in checks):
+                    self._zygotes.start(2)  # the second begins meanwhile, and is waited for when it is needed
+                yield from (Item(c, target) for c in checks)
 
     def plugins(self) -> list[str]:
         """The plugins with distribution and version, as far as they load."""
@@ -210,7 +213,7 @@ class Kit:
     ) -> Outcome:
         """Makes some checks in one child."""
         if not self._started:
-            self._zygotes.start(2)
+            self._zygotes.start(1)
             self._started = True
         job = ConformanceJob(
             checks=[c.name for c in checks],

@@ -39,11 +39,11 @@ _TREES = ("alder", "birch", "cedar", "damson", "elder", "fig", "ginkgo", "hazel"
 def record(number: int, status: str = "ok", best: bool = False, model: str | None = None) -> Record:
     """A record of its own model; measured if its status says so."""
     name = model or f"{_TREES[number % len(_TREES)]}-{number}"
-    case = Case(name, {}, "eager", {}, "fp32", 4, "cpu", 2)
+    case = Case(name, {}, "a-runner", {}, "a-format", 4, "cpu", 2)
     found = Record(
         id=case.id(Scenario()),
         case=case,
-        label={"model": name, "runner": "eager"},
+        label={"model": name, "runner": "a-runner"},
         status=status,
         reason=None if status == "ok" else f"{status.replace('_', ' ')} for a reason",
         detail=None if status == "ok" else "Traceback of nothing",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from harness.catalogue.loading import BUILTINS, PluginRequest, entry_points
+from harness.catalogue.loading import BUILTINS, PluginRequest, entry_points, plugins_disabled
 from harness.catalogue.suggest import suggestion
 from harness.errors import AmbiguousName, PluginError, UsageError
 
@@ -47,11 +47,20 @@ def subject(text: str, beside: PluginRequest | None = None) -> Subject:
         return _file(text, beside)
     announced = _announced(text)
     if announced:
+        _refuse_blocked(text, announced, beside)
         return Subject(text, tuple(f"entry:{d}/{n}" for d, n in announced), _only(announced, beside))
     if _importable(text):
         request = _only((), beside)
         return Subject(text, (f"module:{text}",), PluginRequest((text, *request.extra), request.blocked))
     raise _unknown(text)
+
+
+def _refuse_blocked(text: str, announced: tuple[tuple[str, str], ...], beside: PluginRequest) -> None:
+    if plugins_disabled():
+        raise UsageError(plugins_disabled(), "unset it for this call")
+    names = {name for pair in announced for name in pair} & set(beside.blocked)
+    if names:
+        raise UsageError(f"{text} is to be checked and left out", f"leave away --plugin no:{min(names)}")
 
 
 def _file(text: str, beside: PluginRequest) -> Subject:

@@ -42,6 +42,7 @@ def test_what_is_not_there_is_an_error_while_collecting():
         checks("harness-nowhere")
 
 
+@pytest.mark.slow
 def test_the_author_s_own_test_file_runs(pytester_file):
     done = pytester_file(str(HERE / "healthy" / "others.py"))
     assert done.returncode == 0, done.stdout

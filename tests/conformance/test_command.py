@@ -28,6 +28,7 @@ def check(capfd, tmp_path, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_a_plugin_that_keeps_the_contracts(check):
     code, out, err = check(HERE / "healthy" / "others.py", "--only", "fp64-true,plugin")
     assert (code, err) == (0, "")
@@ -68,11 +69,13 @@ def test_json_has_the_same_and_goes_to_a_file(check, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_text_goes_to_a_file_as_well(check, tmp_path):
     assert check(BROKEN, "--output", "checked.txt")[:2] == (1, "")
     assert "plugin.loads: FAILED" in (tmp_path / "checked.txt").read_text()
 
 
+@pytest.mark.slow
 def test_verbose_shows_the_traceback(check):
     _, _, err = check(BROKEN, "--verbose", "--only", "plugin.loads")
     assert "Traceback" in err and "import no_such_library" in err
@@ -101,6 +104,7 @@ def test_a_slip_is_one_line_and_a_hint(check, words, said):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_other_plugins_are_loaded_only_if_asked_for(check):
     """One that breaks beside it spoils nothing; one that it needs is named."""
     words = (HERE / "healthy" / "others.py", "--only", "plugin.loads")
@@ -143,6 +147,7 @@ def harness_precisions():
 """
 
 
+@pytest.mark.slow
 def test_a_distribution_and_an_entry_point_of_it(check, site):
     site("harness-one", {"one": "one_plugin"}, PRECISION.format(name="one"))
     site("harness-two", {"one": "two_plugin", "two": "two_plugin"}, "import no_such_library\n", "0.9")
@@ -160,11 +165,24 @@ def test_a_distribution_and_an_entry_point_of_it(check, site):
     assert check("harness-two/one")[0] == 1
 
 
+def test_what_is_left_out_cannot_be_checked(check, site, monkeypatch):
+    site("harness-one", {"one": "one_plugin"}, PRECISION.format(name="one"))
+    code, _, err = check("harness-one", "--plugin", "no:harness-one")
+    assert code == 2
+    assert "harness-one is to be checked and left out" in err
+    monkeypatch.setenv("HARNESS_NO_PLUGINS", "1")
+    code, _, err = check("harness-one")
+    assert code == 2
+    assert "HARNESS_NO_PLUGINS is set" in err
+
+
+@pytest.mark.slow
 def test_a_module_of_the_current_folder(check, tmp_path):
     (tmp_path / "here_it_is.py").write_text(PRECISION.format(name="here"))
     assert check("here_it_is", "--only", "plugin.loads,precision.tolerance")[0] == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_and_leaves_nothing_behind(tmp_path):
     import signal
     import time
