@@ -94,17 +94,21 @@ def harness_runners() -> Iterable[Runner]:  # type: ignore[empty-body]
 
         import harness, torch
 
-        class Scripted(harness.Runner):
-            name = "torchscript"
-            summary = "torch.jit.trace, frozen"
+        class Exported(harness.Runner):
+            name = "exported"
+            summary = "the program that torch.export makes of the module"
+            batch = "fixed"
 
             def load(self, work):
-                traced = torch.jit.trace(work.module, work.inputs.args)
-                return harness.TorchSession(work, torch.jit.freeze(traced))
+                try:
+                    program = torch.export.export(work.module, work.inputs.args, work.inputs.kwargs)
+                except Exception as error:
+                    raise harness.Unsupported(f"torch.export cannot take it ({error})") from error
+                return harness.TorchSession(work, program.module())
 
         @harness.hookimpl
         def harness_runners():
-            yield Scripted()
+            yield Exported()
 
     Returns: an iterable of `harness.Runner` instances.
     """

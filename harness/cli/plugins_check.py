@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from harness.cli import options
+from harness.cli.checked import Checked, summary
 from harness.cli.show import message, write
 from harness.errors import ExitCode, Terminated, UsageError
 from harness.records import codec
-from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, SCHEMA, CheckResult, ConformanceReport
-from harness.report.numbers import safe
+from harness.records.conformance import FAILED, SCHEMA, CheckResult, ConformanceReport
 
 
 @click.command("check", short_help="Hold a plugin against everything that the harness expects of one.")
@@ -51,7 +51,8 @@ def command(
     `box` for everything built in. Every check runs in a process of its own, so a plugin may crash, hang
     or eat memory.
 
-    Exit code 0 if every check that applies is ok, 1 if one failed.
+    A line for each component, and below it what is wrong; with --verbose every check. Exit code 0 if
+    every check that applies is ok, 1 if one failed.
 
     \b
     harness plugins check harness-tiny
@@ -70,15 +71,21 @@ def command(
     streams = format_ == options.TEXT and output is None
     results: list[CheckResult] = []
     lines: list[str] = []
+    text = Checked(every=verbose)
+
+    def say(said: list[str]) -> None:
+        lines.extend(said)
+        if streams and said:
+            click.echo("\n".join(said))
+
     for found, plugins in _made(chosen, _words(only), timeout):
         results.append(found)
         names = plugins
-        lines += (said := _lines(found))
-        if streams:
-            click.echo("\n".join(said))
+        say(text.add(found))
         if verbose and found.detail:
             for line in found.detail.splitlines():
                 message(f"    {line}")
+    say(text.end())
     passed = not any(r.status == FAILED for r in results)
     number = counts(results)
     if format_ == options.JSON:
@@ -86,8 +93,8 @@ def command(
         report = ConformanceReport(SCHEMA, what, version, names, passed, number, results)
         write(codec.pretty(report), output)
     else:
-        summary = _summary(what, number, passed)
-        write(summary if streams else "\n".join([*lines, summary]), output)
+        last = summary(what, number, passed)
+        write(last if streams else "\n".join([*lines, last]), output)
     return ExitCode.FINE if passed else ExitCode.GATE
 
 
@@ -135,18 +142,3 @@ def _known() -> str:
     from harness.conformance.contract import CHECKS
 
     return f"checks: {', '.join(CHECKS)}"
-
-
-def _lines(found: CheckResult) -> list[str]:
-    head = f"{safe(found.component)}  {found.check}: "
-    if found.status == FAILED:
-        return [f"{head}FAILED: {safe(found.reason or '')}", f"    hint: {safe(found.hint or '')}"]
-    if found.status == NOT_APPLICABLE:
-        return [f"{head}not applicable: {safe(found.reason or '')}"]
-    return [f"{head}ok" + (f" (note: {safe(found.note)})" if found.note else "")]
-
-
-def _summary(what: str, number: dict[str, int], passed: bool) -> str:
-    told = f"{number[OK]} ok, {number[FAILED]} failed, {number[NOT_APPLICABLE]} not applicable"
-    verdict = "keeps the contracts" if passed else "does not keep the contracts"
-    return f"{told}: {safe(what)} {verdict}\n"
