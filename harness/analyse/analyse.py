@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -267,6 +268,7 @@ class _Analysed:
                 found.update(dict.fromkeys(reference.warnings))
         for sample in self.samples:
             found.update(dict.fromkeys(sample.warnings))
+        found.update(dict.fromkeys(self._changed()))
         if speedup is not None and baseline is not None and baseline.status()[0] != OK:
             found[f"its speed-up is counted from a baseline that is {baseline.status()[0]}"] = None
         memory = self.run.memory.get(planned.id)
@@ -277,6 +279,14 @@ class _Analysed:
             found[f"not taken apart: {anatomy.reason}"] = None
         found.update(dict.fromkeys(self.warnings))
         return list(found)
+
+    def _changed(self) -> Iterator[str]:
+        """What was no longer as at the beginning when some of the samples were taken."""
+        for resumed in self.run.resumed:
+            later = [s for s in self.samples if s.started >= resumed.at]
+            if resumed.changed and later:
+                what = "; ".join(resumed.changed)
+                yield f"{len(later)} of {len(self.samples)} replicates were measured after a change: {what}"
 
 
 def latency_of(values: list[float], calls: list[float], percentiles: bool, least_sd: float = 0.0) -> Latency:

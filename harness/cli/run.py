@@ -17,7 +17,7 @@ from harness.catalogue import params
 from harness.catalogue.catalogue import unknown_name
 from harness.catalogue.specs import parse
 from harness.catalogue.targets import split
-from harness.cli import aiming, options
+from harness.cli import aiming, options, resuming
 from harness.cli.display import LiveDisplay, PlainDisplay, how_long
 from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.errors import ExitCode, HarnessError, UsageError
@@ -100,6 +100,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
     show_default=True,
     help="For weights, inputs and the order of the cases.",
 )
+@resuming.options
 @click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
 @options.inputs
 @options.lock
@@ -115,8 +116,12 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness run --runner compile --precision bf16
     harness run -m mlp:hidden_dim=4096,cnn -r eager,onnxruntime -b 1,64
     harness run --suite quick --format markdown --output table.md
+    harness run --resume latest
     """
-    request = _request(ctx, given)
+    old = resuming.unfinished(ctx, given)
+    if old is not None and old.is_complete:
+        return _shown_again(old, given)
+    request = old.request if old else _request(ctx, given)
     _check_names(request)
     folder = Folder(results_folder(given["results"]))
     form = reporter(given["format_"], request.plugins)
@@ -142,11 +147,15 @@ def command(ctx: click.Context, /, **given: Any) -> int:
             _show_plan(plan, request)
             return ExitCode.FINE
         plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
-        header = start_header(request, plan, Scenario(), ceilings_of(request, plan, zygotes))
+        again = old.again(plan, shlex.join(["harness", *sys.argv[1:]])) if old else None
+        if again:
+            header = again.run.header
+        else:
+            header = start_header(request, plan, Scenario(), ceilings_of(request, plan, zygotes))
         observers = Observers(plan.plugins, request.plugins, message)
         with Display(observers, header) as display:
             try:
-                run = measure(header, request, zygotes, folder, display, display.on_event)
+                run = measure(header, request, zygotes, folder, display, display.on_event, again=again)
             except HarnessError:
                 # The disk is full, say: what is known is shown, if it can be kept nowhere.
                 if display.run is not None and display.run.samples:
@@ -155,7 +164,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         for text in zygotes.notes:
             message(text)
     report = explained(analyse(run))
-    path = folder.report_path(header.id)
+    path = old.path.with_suffix(".json") if old else folder.report_path(header.id)
     write_whole(path, codec.pretty(report))
     observers.tell("harness_run_finished", report=report)
     show(in_order(report), form, given["output"])
@@ -163,6 +172,17 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         show_details(report)
     message(f"saved: {path}")
     return _exit_code(report, interrupts, given["strict"])
+
+
+def _shown_again(old: resuming.Unfinished, given: dict[str, Any]) -> int:
+    """A run of which nothing is missing, as `harness report` shows it."""
+    message(f"nothing is missing of run {old.run.header.id}")
+    show(
+        in_order(explained(analyse(old.run))),
+        reporter(given["format_"], old.request.plugins),
+        given["output"],
+    )
+    return ExitCode.FINE
 
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:

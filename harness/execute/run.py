@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.analyse.spreads import spreads
 from harness.catalogue.loading import PluginRequest
 from harness.errors import HarnessError, NothingMeasured, UsageError
+from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
 from harness.execute.signals import Interrupted, Interrupts
@@ -24,7 +25,7 @@ from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
-from harness.records.events import SCHEMA, Ended, Event, RunStarted, Settings
+from harness.records.events import SCHEMA, Ended, Event, Resumed, RunStarted, Settings
 from harness.store import calibration
 from harness.store.folder import Folder, new_run_id
 from harness.store.runfile import EventWriter, StoredRun
@@ -95,6 +96,11 @@ def as_error(failure: object, otherwise: HarnessError) -> HarnessError:
     return otherwise
 
 
+def asked(request: RunRequest) -> dict[str, Any]:
+    """What a run keeps of what was asked for; settings and seed are in its header in any case."""
+    return {name: codec.plain(getattr(request, name)) for name in ("matrices", "plugins", "baseline")}
+
+
 def start_header(
     request: RunRequest, plan: Plan, scenario: Scenario, ceilings: Sequence[Ceilings] = ()
 ) -> RunStarted:
@@ -112,6 +118,7 @@ def start_header(
         plan=plan,
         calibration=spreads(calibration.load()),
         ceilings=list(ceilings),
+        asked=asked(request),
     )
 
 
@@ -123,17 +130,21 @@ def measure(
     watcher: Watcher,
     on_event: Callable[[StoredRun, Event], None] = lambda run, event: None,
     together: Sequence[frozenset[str]] = (),
+    again: Again | None = None,
 ) -> StoredRun:
     """Measures a plan and keeps every event in the run's file.
 
     Args:
+        again: the run that is taken up again, whose file goes on.
         on_event: told of each event once it is on the disk, with all that is known so far.
         together: ids of cases whose ratios are wanted: further passes take them together.
     """
     interrupts = zygotes.interrupts
     assert interrupts is not None
-    run = StoredRun(header)
-    writer = EventWriter(folder.run_path(header.id), header)
+    run = again.run if again else StoredRun(header)
+    writer = EventWriter(again.path if again else folder.run_path(header.id), again.mark if again else header)
+    if again:
+        run.add(again.mark)
     with recording(writer, run):
 
         def write(event: Event) -> None:
@@ -142,13 +153,27 @@ def measure(
             on_event(run, event)
 
         on_event(run, header)
-        sweep = Sweep(header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher, together)
+        known = again.known if again else NOTHING
+        sweep = Sweep(
+            header, write, zygotes, request.plugins, zygotes.folder, interrupts, watcher, together, known
+        )
         try:
             zygotes.preload(header.plan.cases, request.plugins)
             write(sweep.run())
         except Interrupted:
             write(sweep.ended())
     return run
+
+
+@dataclass(frozen=True)
+class Again:
+    """A run that is taken up again."""
+
+    run: StoredRun
+    """As its file tells it; grows with what is measured now."""
+    path: Path
+    mark: Resumed
+    known: Known
 
 
 class Recorded(Protocol):

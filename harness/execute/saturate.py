@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
 from harness.jobs import CaseJob, ThroughputJob, ThroughputResult
@@ -71,19 +72,26 @@ class Saturator:
         launcher: Launcher,
         write: Callable[[Event], None],
         stop: Callable[[], bool],
+        known: Known = NOTHING,
     ) -> None:
         self._settings = settings
         self._launcher = launcher
         self._write = write
         self._stop = stop
-        self._callers: dict[str, int | None] = {}
+        self._known = known
+        self._callers: dict[str, int | None] = dict(known.callers)
+
+    def lacks(self, planned: PlannedCase, number: int) -> bool:
+        """Whether a case is still to be saturated in a pass."""
+        wanted = self._settings.throughput and number < PROCESSES
+        return wanted and (planned.id, number) not in self._known.throughput
 
     def measure(self, planned: PlannedCase, number: int, job: CaseJob, begin: Callable[[str], None]) -> None:
         """One measurement of a case in a pass, if the pass has one; the first chooses the callers.
 
         A case whose child failed is saturated no further.
         """
-        if not self._settings.throughput or number >= PROCESSES:
+        if not self.lacks(planned, number):
             return
         if planned.id not in self._callers:
             self._callers[planned.id] = self._choose(planned, number, job, begin)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.catalogue.loading import PluginRequest
+from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result, sample_of
 from harness.execute.passes import still_wide, why_another, why_enough, with_baselines
@@ -73,6 +74,8 @@ class Sweep:
         interrupts: set by signals.
         watcher: who looks on.
         together: ids of cases whose ratios are wanted: one is measured again only with the others.
+        known: what was measured before the run was taken up again. The order is drawn as it was then, and
+            what is known is passed over.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Sweep:
         interrupts: Interrupts,
         watcher: Watcher,
         together: Sequence[frozenset[str]] = (),
+        known: Known = NOTHING,
     ) -> None:
         self.header = header
         self.settings = header.settings
@@ -96,8 +100,11 @@ class Sweep:
         self.watcher = watcher
         self.together = together
         self.active = [c for c in header.plan.cases if not c.unsupported]
-        self.saturator = Saturator(self.settings, launcher, write, lambda: bool(interrupts))
+        self.known = known
+        self.saturator = Saturator(self.settings, launcher, write, lambda: bool(interrupts), known)
         self._references: dict[str, str] = {}
+        self._ready: dict[str, bool] = {}
+        """Cases that were made ready for their replicates, and whether they are."""
         self._measured: set[str] = set()
         self._timings: dict[str, list[Timing]] = {}
         """Of every correct case, what its replicates took: what decides on further passes."""
@@ -204,26 +211,56 @@ class Sweep:
         def begin(what: str) -> None:
             self.watcher.begin(planned, what, self._done, self._total)
 
-        if number == 0:
-            begin("reference")
-            self._reference(planned)
-            if planned.builds and not self.interrupts:
-                begin("build")
-                if not self._build(planned):
-                    return False
-        if self.interrupts:
+        known = self.known.samples.get((planned.id, number))
+        if known is not None:
+            status = known.status
+            self._count(known)
+        elif self._make_ready(planned, begin):
+            begin(f"replicate {number + 1}")
+            status = self._sample(planned, number)
+        else:
             return False
-        begin(f"replicate {number + 1}")
-        status = self._sample(planned, number)
-        if number == 0 and status in _GOES_ON and self.settings.memory and not self.interrupts:
-            begin("memory")
-            self._memory(planned)
-        if number == 0 and status in _GOES_ON and self.settings.anatomy and not self.interrupts:
-            begin("anatomy")
-            self._anatomy(planned)
-        if status == OK and not self.interrupts:
+        if number == 0 and status in _GOES_ON:
+            if self.settings.memory and planned.id not in self.known.memory:
+                self._once_more(planned, "memory", self._memory, begin)
+            if self.settings.anatomy and planned.id not in self.known.anatomy:
+                self._once_more(planned, "anatomy", self._anatomy, begin)
+        if (
+            status == OK
+            and self.saturator.lacks(planned, number)
+            and not self.interrupts
+            and self._make_ready(planned, begin)
+        ):
             self.saturator.measure(planned, number, self._job(planned, number), begin)
         return status in _GOES_ON
+
+    def _once_more(
+        self,
+        planned: PlannedCase,
+        what: str,
+        measure: Callable[[PlannedCase], None],
+        begin: Callable[[str], None],
+    ) -> None:
+        """What each case gets once, in a process of its own."""
+        if not self.interrupts and self._make_ready(planned, begin):
+            begin(what)
+            measure(planned)
+
+    def _make_ready(self, planned: PlannedCase, begin: Callable[[str], None]) -> bool:
+        """Makes what a replicate needs before it, unless that was done; whether it may be measured."""
+        if planned.id not in self._ready:
+            if planned.id in self.known.unbuilt:
+                return False
+            begin("reference")
+            self._reference(planned)
+            ready = True
+            if planned.builds and not self.interrupts:
+                begin("build")
+                ready = self._build(planned)
+            if self.interrupts:
+                return False
+            self._ready[planned.id] = ready
+        return self._ready[planned.id]
 
     def _job(self, planned: PlannedCase, replicate: int) -> CaseJob:
         return CaseJob(
@@ -247,6 +284,8 @@ class Sweep:
         end = ending(outcome, self.settings.timeout_s)
         if end.status == "interrupted":
             return
+        if planned.id in self.known.references:
+            return  # it is made anew for those that are measured now, and was told
         made: ReferenceResult | None = result(outcome, ReferenceResult)
         self.write(
             ReferenceMade(
@@ -265,6 +304,8 @@ class Sweep:
         end = ending(outcome, self.settings.timeout_s)
         if end.status == "interrupted":
             return False
+        if end.status == OK and planned.id in self.known.built:
+            return True  # what it took the first time counts
         made: BuildResult | None = result(outcome, BuildResult)
         self.write(
             Built(
@@ -292,6 +333,10 @@ class Sweep:
         if sample.status == "interrupted" and sample.case in self._measured:
             return
         self.write(sample)
+        self._count(sample)
+
+    def _count(self, sample: Sample) -> None:
+        """Takes a sample into account for what is measured next."""
         self._measured.add(sample.case)
         if sample.status == OK and sample.timing is not None and sample.case not in self._wrong:
             self._timings.setdefault(sample.case, []).append(sample.timing)

@@ -43,6 +43,11 @@ def convert(data: Any, cls: type[T]) -> T:
     return msgspec.convert(data, cls)
 
 
+def plain(value: Any) -> Any:
+    """The value as JSON-compatible data, for a record that keeps what it does not know the type of."""
+    return msgspec.to_builtins(value)
+
+
 _SUM = b',"crc32":"%08x"}'
 _SUM_LENGTH = len(_SUM % 0)
 # A flipped bit in a digit is valid JSON still, and would pass for a measurement.

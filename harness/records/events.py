@@ -141,14 +141,18 @@ class RunStarted:
     """What was known of this machine's own spread."""
     ceilings: list[Ceilings] = field(default_factory=list)
     """What the machine can do at most."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """What was asked for, as `harness.execute.resume` reads it: so that the run can be taken up again."""
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """The run was taken up again."""
+    """The run was taken up again: what follows was measured then."""
 
     at: str
     command: str
+    changed: list[str] = field(default_factory=list)
+    """What was no longer as at the beginning, and was to be passed over."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ read. A damaged line in the middle is reported by number and the rest is used.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,23 +34,46 @@ SUFFIX = ".jsonl"
 
 
 class EventWriter:
-    """Appends events to a new file, of a run or of a comparison.
+    """Appends events to a new file, of a run or of a comparison; or to that of a run that is taken up again.
 
     Raises:
         StoreError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, header: RunStarted | ComparisonStarted) -> None:
+    def __init__(self, path: Path, header: RunStarted | ComparisonStarted | Resumed) -> None:
         self.path = path
+        again = isinstance(header, Resumed)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            flags = os.O_APPEND | os.O_CLOEXEC
+            flags |= os.O_RDWR if again else os.O_WRONLY | os.O_CREAT | os.O_EXCL
             self._fd = os.open(path, flags, 0o644)
         except OSError as error:
             raise StoreError(
                 f"cannot write {path}: {error.strerror}", "choose another folder with --results"
             ) from error
+        self._take()
+        if again:
+            self._close_line()
         self.write(header)
+
+    def _take(self) -> None:
+        """So that no other process takes the run up meanwhile; the kernel frees it with its holder."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._fd)
+            raise StoreError(
+                f"{self.path} is being written by another process", "wait until it ends"
+            ) from error
+        except OSError:
+            return  # a file system without locks
+
+    def _close_line(self) -> None:
+        """A torn last line stays one damaged line, and what follows is whole."""
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            os.write(self._fd, b"\n")
 
     def write(self, event: Event | PairEvent) -> None:
         """Appends one event and waits until the disk has it.
@@ -104,11 +128,14 @@ class StoredRun:
     resumed: list[Resumed] = field(default_factory=list)
     ended: Ended | None = None
     damage: list[str] = field(default_factory=list)
+    _places: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
 
     def add(self, event: Event) -> None:
         """Takes one event in; later ones of the same thing replace earlier ones."""
         if isinstance(event, Sample):
-            self.samples.append(event)
+            # A replicate that was cut short or failed may be measured again: the later one counts.
+            place = self._places.setdefault((event.case, event.replicate), len(self.samples))
+            self.samples[place:] = [event, *self.samples[place + 1 :]]
         elif isinstance(event, Built):
             self.built[event.case] = event
         elif isinstance(event, MemoryMeasured):

@@ -11,6 +11,7 @@ import pytest
 
 from harness.catalogue import PluginRequest
 from harness.execute.child import Outcome
+from harness.execute.known import NOTHING, Known
 from harness.execute.sweep import Sweep
 from harness.jobs import (
     AnatomyResult,
@@ -47,7 +48,9 @@ class Lab:
     `odd` may give another outcome than a good one; `then` is called at the end of every job.
     """
 
-    def __init__(self, build, cases, odd: Odd, then: Then, seed: int = 0, **settings) -> None:
+    def __init__(
+        self, build, cases, odd: Odd, then: Then, seed: int = 0, known: Known = NOTHING, **settings
+    ) -> None:
         self.build = build
         self.odd = odd
         self.then = then
@@ -64,6 +67,7 @@ class Lab:
             Path("/x"),
             self.signals,
             self,
+            known=known,
         )
 
     def job(self, lane: int, kind: str, job: CaseJob, timeout_s: float) -> Outcome:
