@@ -171,6 +171,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     if given["verbose"] or (ctx.obj or {}).get("verbose"):
         show_details(report)
     message(f"saved: {path}")
+    if interrupts or report.run.status == "out_of_time":
+        message(f"it goes on with: harness run --resume {header.id}")
     return _exit_code(report, interrupts, given["strict"])
 
 

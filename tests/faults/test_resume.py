@@ -109,7 +109,7 @@ def test_after_a_kill_exactly_what_is_missing_is_measured(folder, tmp_path_facto
     report = json.loads(path.with_suffix(".json").read_text())
     assert report["run"]["status"] == "finished"
     assert all(len(r["latency_ms"]["replicates"]) == 2 for r in report["records"])
-    assert any("is damaged" in text for text in report["run"]["damage"])
+    assert any("torn and left out" in text for text in report["run"]["damage"])
     again = harness(folder, "run", "--resume", "latest")
     assert (again.returncode, samples(path)) == (0, after)
     assert "nothing is missing of run" in again.stderr
