@@ -19,20 +19,16 @@ from typing import Protocol
 from harness.catalogue.loading import PluginRequest
 from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
-from harness.execute.outcomes import ending, result, sample_of
+from harness.execute.outcomes import sample_of
 from harness.execute.passes import still_wide, why_another, why_enough, with_baselines
 from harness.execute.saturate import Saturator
 from harness.execute.signals import Interrupts
-from harness.jobs import AnatomyResult, BuildResult, CaseJob, MemoryResult, ReferenceResult
+from harness.execute.steps import Steps
 from harness.records.case import PlannedCase
 from harness.records.events import (
     OK,
-    AnatomyTaken,
-    Built,
     Ended,
     Event,
-    MemoryMeasured,
-    ReferenceMade,
     RunStarted,
     Sample,
     Timing,
@@ -94,15 +90,13 @@ class Sweep:
         self.settings = header.settings
         self.write = write
         self.launcher = launcher
-        self.plugins = plugins
-        self.folder = folder
         self.interrupts = interrupts
         self.watcher = watcher
         self.together = together
         self.active = [c for c in header.plan.cases if not c.unsupported]
         self.known = known
+        self.steps = Steps(header, write, launcher, plugins, folder, known)
         self.saturator = Saturator(self.settings, launcher, write, lambda: bool(interrupts), known)
-        self._references: dict[str, str] = {}
         self._ready: dict[str, bool] = {}
         """Cases that were made ready for their replicates, and whether they are."""
         self._measured: set[str] = set()
@@ -222,16 +216,16 @@ class Sweep:
             return False
         if number == 0 and status in _GOES_ON:
             if self.settings.memory and planned.id not in self.known.memory:
-                self._once_more(planned, "memory", self._memory, begin)
+                self._once_more(planned, "memory", self.steps.memory, begin)
             if self.settings.anatomy and planned.id not in self.known.anatomy:
-                self._once_more(planned, "anatomy", self._anatomy, begin)
+                self._once_more(planned, "anatomy", self.steps.anatomy, begin)
         if (
             status == OK
             and self.saturator.lacks(planned, number)
             and not self.interrupts
             and self._make_ready(planned, begin)
         ):
-            self.saturator.measure(planned, number, self._job(planned, number), begin)
+            self.saturator.measure(planned, number, self.steps.job(planned, number), begin)
         return status in _GOES_ON
 
     def _once_more(
@@ -252,78 +246,20 @@ class Sweep:
             if planned.id in self.known.unbuilt:
                 return False
             begin("reference")
-            self._reference(planned)
+            self.steps.reference(planned)
             ready = True
             if planned.builds and not self.interrupts:
                 begin("build")
-                ready = self._build(planned)
+                ready = self.steps.build(planned)
             if self.interrupts:
                 return False
             self._ready[planned.id] = ready
         return self._ready[planned.id]
 
-    def _job(self, planned: PlannedCase, replicate: int) -> CaseJob:
-        return CaseJob(
-            planned=planned,
-            plugins=self.plugins,
-            seed=self.header.seed,
-            folder=str(self.folder / "cases" / planned.id),
-            reference=self._references.get(_model_key(planned), ""),
-            cache=str(self.folder / "caches" / planned.id),
-            replicate=replicate,
-            settings=self.settings,
-        )
-
-    def _reference(self, planned: PlannedCase) -> None:
-        """Makes the reference of the case's model and batch size, unless another case had it made."""
-        key = _model_key(planned)
-        if key in self._references:
-            return
-        self._references[key] = str(self.folder / f"reference-{len(self._references)}.pt")
-        outcome = self.launcher.run(0, "reference", self._job(planned, 0), self.settings.timeout_s)
-        end = ending(outcome, self.settings.timeout_s)
-        if end.status == "interrupted":
-            return
-        if planned.id in self.known.references:
-            return  # it is made anew for those that are measured now, and was told
-        made: ReferenceResult | None = result(outcome, ReferenceResult)
-        self.write(
-            ReferenceMade(
-                cases=[c.id for c in self.header.plan.cases if _model_key(c) == key],
-                status=end.status,
-                seconds=outcome.seconds,
-                precision=made.precision if made else None,
-                reason=end.reason,
-                detail=end.detail,
-                warnings=made.warnings if made else [],
-            )
-        )
-
-    def _build(self, planned: PlannedCase) -> bool:
-        outcome = self.launcher.run(0, "build", self._job(planned, 0), self.settings.timeout_s)
-        end = ending(outcome, self.settings.timeout_s)
-        if end.status == "interrupted":
-            return False
-        if end.status == OK and planned.id in self.known.built:
-            return True  # what it took the first time counts
-        made: BuildResult | None = result(outcome, BuildResult)
-        self.write(
-            Built(
-                case=planned.id,
-                status=end.status,
-                seconds=outcome.seconds,
-                build_s=made.build_s if made else None,
-                reason=end.reason,
-                detail=end.detail,
-                facts=made.facts if made else {},
-            )
-        )
-        return end.status == OK
-
     def _sample(self, planned: PlannedCase, number: int) -> str:
         started = now()
         timeout = self.settings.timeout_s
-        outcome = self.launcher.run(number, "sample", self._job(planned, number), timeout)
+        outcome = self.launcher.run(number, "sample", self.steps.job(planned, number), timeout)
         sample = sample_of(outcome, planned.id, number, started, timeout)
         self._keep(sample)
         return sample.status
@@ -343,46 +279,3 @@ class Sweep:
         elif sample.status in _GOES_ON:
             self._wrong.add(sample.case)
             self._timings.pop(sample.case, None)
-
-    def _memory(self, planned: PlannedCase) -> None:
-        timeout = self.settings.timeout_s
-        outcome = self.launcher.run(0, "memory", self._job(planned, 0), timeout)
-        end = ending(outcome, timeout)
-        if end.status == "interrupted":
-            return
-        found: MemoryResult | None = result(outcome, MemoryResult)
-        self.write(
-            MemoryMeasured(
-                case=planned.id,
-                status=end.status,
-                seconds=outcome.seconds,
-                memory=found.memory if found else None,
-                reason=end.reason,
-                detail=end.detail,
-            )
-        )
-
-    def _anatomy(self, planned: PlannedCase) -> None:
-        timeout = self.settings.timeout_s
-        outcome = self.launcher.run(0, "anatomy", self._job(planned, 0), timeout)
-        end = ending(outcome, timeout)
-        if end.status == "interrupted":
-            return
-        found: AnatomyResult | None = result(outcome, AnatomyResult)
-        self.write(
-            AnatomyTaken(
-                case=planned.id,
-                status=end.status,
-                seconds=outcome.seconds,
-                anatomy=found.anatomy if found else None,
-                reason=end.reason,
-                detail=end.detail,
-            )
-        )
-
-
-def _model_key(planned: PlannedCase) -> str:
-    """What cases must share to share a reference: model, its provider, parameters and batch size."""
-    case = planned.case
-    provider = next(p for p in planned.providers if p.kind == "model")
-    return repr((provider, case.model, sorted(case.params.items()), case.batch_size))
