@@ -162,6 +162,18 @@ def test_what_only_moves_or_looks_up_is_told(lab, parts, taken, key):
     assert key in lab.keys_of()
 
 
+def test_copies_of_rounded_weights_are_not_called_changes_of_the_layout(lab, parts, asks):
+    """Which of them convert cannot be told, since the model that was watched is another one."""
+    taken = {"copy": 3.0, "matmul": 1.0}
+    lab.case(parts(taken), 4.0)
+    (plain,) = [f for f in lab.record().findings if f.key == "copies"]
+    assert "layouts are changed" in plain.cause
+    one = lab.case(parts(taken, demand=asks(stand_in=True)), 8.0, precision="int8-weight-only")
+    (rounded,) = [f for f in lab.record(one).findings if f.key == "copies"]
+    assert "layouts are changed" not in rounded.cause
+    assert "what was rounded is brought into another format or layout" in rounded.cause
+
+
 def test_silent_float64_is_told_with_its_count(lab, parts, asks):
     lab.case(parts({"matmul": 4.0}, demand=asks(formats={"float32": 3, "float64": 4})), 4.0)
     found = next(f for f in lab.record().findings if f.key == "float64")

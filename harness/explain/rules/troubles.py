@@ -221,18 +221,25 @@ def _copies(row: Row) -> Iterator[Finding]:
     if share < _COPIES or row.anatomy is None:
         return
     top = [o for o in row.anatomy.operators if o.category == COPY]
+    told = (
+        f"{top[0].name} runs {sum(o.calls for o in top):.0f} times a call"
+        if top
+        else "by copies between operators"
+    )
+    what, why = "only moves tensors", f"layouts are changed: {told}; nothing is computed meanwhile"
+    if row.demand is not None and row.demand.stand_in:
+        # Which of its copies convert cannot be told: what was watched is the model in float32.
+        what = "converts or moves tensors"
+        why = (
+            f"what was rounded is brought into another format or layout in each call: {told}; a runner that "
+            "multiplies it as it lies needs none of that"
+        )
     yield finding(
         "copies",
         "trouble",
         row,
-        f"{percent(share)} of a call only moves tensors",
-        "layouts are changed: "
-        + (
-            f"{top[0].name} runs {sum(o.calls for o in top):.0f} times a call"
-            if top
-            else "by copies between operators"
-        )
-        + "; nothing is computed meanwhile",
+        f"{percent(share)} of a call {what}",
+        why,
         {"copy_share": share, "operators": {f"{o.name} {o.shapes}".strip(): o.ms for o in top[:3]}},
     )
 
