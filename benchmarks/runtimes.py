@@ -99,7 +99,7 @@ def line(record: dict[str, Any]) -> list[str]:
         *where,
         f"{latency['median']:.3g}",
         f"{speed['ratio']:.2f}x" if speed else "",
-        f"{error:.1g}",
+        f"{error:.2g}",
         told,
     ]
 
