@@ -92,9 +92,10 @@ class Unfinished:
         have = known(self.run, self.retry_failed)
         active = [c for c in header.plan.cases if not c.unsupported]
         first = sum((c.id, 0) in have.samples for c in active)
+        count = len(have.samples)
         message(
-            f"run {header.id} goes on: {len(have.samples)} replicates are there, "
-            f"of {first} of {len(active)} cases"
+            f"run {header.id} goes on: it has {count} replicate{'s' * (count != 1)}, "
+            f"of {first} of its {len(active)} cases"
         )
         return Again(self.run, self.path, Resumed(now(), command, found), have)
 

@@ -97,7 +97,7 @@ def test_after_a_kill_exactly_what_is_missing_is_measured(folder, tmp_path_facto
         file.write(b'{"event":"sample","case":"to')
     done = harness(folder, "run", "--resume", "latest")
     assert done.returncode == 0, done.stderr
-    assert f"goes on: {len(before)} replicates are there" in done.stderr
+    assert f"goes on: it has {len(before)} replicates, of " in done.stderr
     after = samples(path)
     assert after[: len(before)] == before
     assert Counter(after) == Counter({(case, n) for case, _ in after for n in (0, 1)})
