@@ -21,7 +21,7 @@ from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, Verdict
 from harness.records.events import Settings
 
 if TYPE_CHECKING:
-    from harness.conformance.kit import Target
+    from harness.conformance.target import Target
 
 Ask = Callable[[Launcher, Check, "Target", CaseJob], tuple[Verdict, str | None]]
 _PROBES = str(Path(probes.__file__).resolve())

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.catalogue import Catalogue, PluginRequest, load
-from harness.execute.zygote import threads_of
+from harness.machine import threads_of
 
 
 def main() -> None:

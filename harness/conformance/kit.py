@@ -13,6 +13,7 @@ from harness.conformance.contract import CHECKS, Check
 from harness.conformance.importing import LOADS
 from harness.conformance.subjects import Subject
 from harness.conformance.table import checks_of
+from harness.conformance.target import Target
 from harness.execute.child import Outcome
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
@@ -23,21 +24,6 @@ from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, CheckResult,
 TIMEOUT_S = 120.0
 IMPORTS = "harness.conformance.table"
 """What every child imports: better once, in the process that they are forked from."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a check is made on: a plugin, or one of its components."""
-
-    source: str
-    name: str
-    kind: str = ""
-    index: int = 0
-    refused: str | None = None
-    """Why the harness leaves the component out, if it does."""
-
-    def __str__(self) -> str:
-        return f"{self.kind or 'plugin'} {self.name}"
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def says(bench: Bench) -> str | None:
 def preload(bench: Bench) -> str | None:
     import torch
 
-    from harness.execute.zygote import threads_of
+    from harness.machine import threads_of
 
     if type(bench.component).preload is Runner.preload:
         raise NotApplicable("it has no preload()")

@@ -33,6 +33,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from harness.identity import identity
+from harness.machine import threads_of
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -46,15 +47,6 @@ def prctl(option: int, value: int) -> bool:
         return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
     except (OSError, AttributeError):
         return False
-
-
-def threads_of(pid: int | str = "self") -> int:
-    """How many threads a process has; 1 where the system does not say."""
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return next(int(x.split()[1]) for x in file if x.startswith("Threads:"))
-    except (OSError, StopIteration):
-        return 1
 
 
 def children_of(pid: int) -> list[int]:
