@@ -76,12 +76,17 @@ class Adopted(Model):
             return self._called(params, {d.name: d.tensor(batch_size) for d in self.described})
         return self.example(params, batch_size)
 
+    def keyword_only(self, params: Any) -> set[str]:
+        """Those of the inputs that it takes by name alone."""
+        return set()
+
     def _called(self, params: Any, tensors: Mapping[str, torch.Tensor]) -> Inputs:
         """Tensors by name as arguments."""
         takes, others = self.takes(params)
         names = list(tensors)
         strange = [n for n in names if n not in takes]
-        if names == takes[: len(names)] or len(strange) == len(names) == 1:
+        by_name = self.keyword_only(params) & set(names)
+        if not by_name and (names == takes[: len(names)] or len(strange) == len(names) == 1):
             return Inputs(*tensors.values())
         if strange and not others:
             raise UsageError(

@@ -75,9 +75,15 @@ class Called(Adopted):
                 found.append((parameter.name, hint if hint in _SIMPLE else type(default), default))
         return found
 
-    def takes(self, params: Any) -> tuple[list[str], bool]:
+    def _taken(self, params: Any) -> list[inspect.Parameter]:
         forward = self._class.forward if self._class else self._instance(params).forward
-        every = list(inspect.signature(forward).parameters.values())[1 if self._class else 0 :]
+        return list(inspect.signature(forward).parameters.values())[1 if self._class else 0 :]
+
+    def keyword_only(self, params: Any) -> set[str]:
+        return {p.name for p in self._taken(params) if p.kind == p.KEYWORD_ONLY}
+
+    def takes(self, params: Any) -> tuple[list[str], bool]:
+        every = self._taken(params)
         names = [p.name for p in every if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         return names, any(p.kind == p.VAR_KEYWORD for p in every)
 

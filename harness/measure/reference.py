@@ -49,7 +49,10 @@ def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
         from harness.catalogue.loading import describe
 
         precision = "float32"
-        warnings.append(f"the reference is float32, since float64 failed: {describe(error)}")
+        if work.model.format:
+            warnings.append("the reference is the file itself, node by node, in the formats that it has")
+        else:
+            warnings.append(f"the reference is float32, since float64 failed: {describe(error)}")
         outputs, digests = _outputs(work, work.raw_module(), count, torch.float32)
     if outputs is None:
         precision, outputs = "none", []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.provided import Provided
 from harness.catalogue.specs import Spec
+from harness.catalogue.targets import SCHEME
 from harness.components import Device, Model, Precision
 from harness.errors import UsageError
 from harness.jobs import PlanJob
@@ -44,6 +46,7 @@ def make_plan(job: PlanJob) -> Plan:
                 f"{what} is asked for from two providers of one name",
                 "measure each in a run of its own",
             )
+    _check_inputs(job, cases.values())
     with_baselines = planner.add_baselines(cases)
     return Plan(
         cases=with_baselines,
@@ -52,6 +55,19 @@ def make_plan(job: PlanJob) -> Plan:
         warnings=[str(p) for p in planner.catalogue.problems],
         notes=[*idle_blocks(job.plugins), *planner.points.notes],
     )
+
+
+def _check_inputs(job: PlanJob, cases: Iterable[PlannedCase]) -> None:
+    """Raises UsageError if inputs are said and every model brings its own."""
+    given = job.plugins.given
+    named = [p for c in cases for p in c.providers if p.kind == "model"]
+    if (given.inputs or given.file) and not any(p.source.startswith(SCHEME) for p in named):
+        option = "--inputs" if given.file else "--input"
+        name = named[0].name if named else "nothing"
+        raise UsageError(
+            f"{option} says what goes into a model of your own, and {name} is none",
+            "its parameters say what it takes: `harness list models`",
+        )
 
 
 class _Planner:

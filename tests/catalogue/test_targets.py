@@ -299,3 +299,16 @@ def test_both_ways_to_say_what_goes_in_contradict_each_other(tmp_path):
         targets.given(["x=float32[batch]"], str(tmp_path / "in.npz"))
     with pytest.raises(UsageError, match="no such file"):
         targets.given([], str(Path(tmp_path / "gone.npz")))
+
+
+def test_inputs_that_forward_takes_by_name_alone_are_given_by_name(tmp_path):
+    (tmp_path / "byname.py").write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def forward(self, x, *, scale):\n        return x * scale\n"
+    )
+    said = ("x=float32[batch,16]", "scale=float32[batch,1]")
+    model, params = filled(f"{tmp_path / 'byname.py'}:Net", *said)
+    inputs = model.inputs(params, 2)
+    assert "scale" in inputs.kwargs
+    assert model.build(params)(*inputs.args, **inputs.kwargs).shape == (2, 16)

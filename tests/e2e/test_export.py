@@ -141,9 +141,3 @@ def test_a_runner_that_writes_no_files_says_so(harness_command):
     done = harness_command("export", "-r", "eager")
     assert done.code == 4
     assert "unsupported: runner eager exports nothing" in done.err
-
-
-def test_int8_under_a_runner_without_a_way_to_it_is_unsupported_with_one_that_has(harness_command):
-    done = harness_command("infer", "-p", "int8-dynamic")
-    assert done.code == 4
-    assert "eager has no way to int8-dynamic: try -r onnxruntime" in done.err

@@ -515,3 +515,25 @@ def test_all_keeps_a_precision_that_a_runner_has_its_own_way_to(monkeypatch):
     int8_cases = {c.case.runner: c for c in found.cases if c.case.precision == "int8-dynamic"}
     assert "pip install 'pytorch-inference-lab[torchao]'" in int8_cases["eager"].unsupported
     assert int8_cases["onnxruntime"].unsupported is None
+
+
+def test_a_quantised_precision_that_a_runner_has_no_way_to_names_one_that_has(install):
+    install(
+        "import harness\n"
+        "class Odd(harness.Precision):\n"
+        "    name = 'odd'\n    summary = 'by recipe alone'\n    how = 'quantised'\n    tolerance = 0.1\n"
+        "class Way(harness.Runner):\n"
+        "    name = 'way'\n    summary = 'has one'\n    recipes = {'odd': print}\n"
+        "@harness.hookimpl\ndef harness_precisions():\n    yield Odd()\n"
+        "@harness.hookimpl\ndef harness_runners():\n    yield Way()\n"
+    )
+    found = {c.case.runner: c for c in plan(Matrix(precision=["odd"], runner=["eager", "way"])).cases}
+    assert found["eager"].unsupported == "eager has no way to odd: try -r way"
+    assert found["way"].unsupported is None
+
+
+def test_inputs_for_models_that_bring_their_own_are_refused():
+    plugins = PluginRequest.from_options((), ["x=float32[batch,16]"])
+    job = PlanJob([Matrix(model=["mlp"], device=CPU)], plugins, Scenario(), Settings(), "")
+    with pytest.raises(UsageError, match="--input says what goes into a model of your own, and mlp is none"):
+        make_plan(job)
