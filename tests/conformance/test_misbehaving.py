@@ -64,6 +64,7 @@ SLOW = [
     (MODELS, "model threads", "model.state", "the number of threads changed from 1 to 2"),
     (MODELS, "model capped", "model.output-batch", "2 at batch 3, 2 at batch 8 in output 0"),
     (MODELS, "model wrong-reference", "model.reference", "error 0.01 is above the limit"),
+    (MODELS, "model raising-reference", "model.reference", "that it raises KeyError: 'x'"),
     (MODELS, "model segfault", "model.calls", "SIGSEGV"),
     (MODELS, "model exits", "model.inputs", "with code 3 while drawing inputs"),
     (MODELS, "model zero-tolerance", "model.tolerances", "0.0 for fp32"),

@@ -260,6 +260,13 @@ class WrongReference(Base):
         return module(*inputs.args) * 1.01
 
 
+class RaisingReference(Base):
+    name = "raising-reference"
+
+    def reference(self, params, module, inputs):
+        raise KeyError("x")
+
+
 class Segfault(Base):
     name = "segfault"
 
