@@ -70,6 +70,7 @@ def test_openvino_computes_in_bfloat16_where_that_is_asked_for(harness_command):
     assert 1e-3 < found["verification"]["error"] < 2e-2
 
 
+@pytest.mark.slow
 def test_openvino_weights_in_int8_are_a_quarter_as_large(harness_command):
     found = infer(harness_command, "-m", SMALL, "-r", "openvino", "-p", "int8-weight-only")
     whole = infer(harness_command, "-m", SMALL, "-r", "openvino")
@@ -96,6 +97,7 @@ def test_openvino_takes_inputs_by_name_and_gives_outputs_in_order(harness_comman
     assert found["verification"]["passed"]
 
 
+@pytest.mark.slow
 def test_openvino_reads_an_onnx_file_by_its_names(harness_command, tmp_path):
     file = tmp_path / "small.onnx"
     assert harness_command("export", "-m", SMALL, "-o", file).code == 0
@@ -158,7 +160,9 @@ def test_a_package_takes_a_dict_and_gives_a_dict_apart(harness_command, tmp_path
 # ---- int8 by torchao --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-weight-only"])
+@pytest.mark.parametrize(
+    "precision", ["int8-dynamic", pytest.param("int8-weight-only", marks=pytest.mark.slow)]
+)
 def test_eager_runs_int8_by_torchao_and_says_so(harness_command, precision):
     found = infer(harness_command, "-m", SMALL, "-p", precision)
     whole = infer(harness_command, "-m", SMALL)

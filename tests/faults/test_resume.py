@@ -133,6 +133,7 @@ def test_changed_code_is_another_run_unless_its_records_may_say_so(folder):
     assert all("the code of model slow" in w for w in told)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_being_written_is_left_alone(folder):
     path = killed_after(folder, 1)
     with path.open("rb") as file:
