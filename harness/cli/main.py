@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from importlib import metadata
@@ -70,7 +71,14 @@ def harness(ctx: click.Context, verbose: bool, plugin: tuple[str, ...]) -> None:
 
 def main() -> None:
     """Runs the command and leaves the process with one of `harness.errors.ExitCode`."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+        if code == ExitCode.INTERRUPTED:
+            # A held Ctrl-C goes on while Python takes itself down, where a signal would be another end.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:  # one more, while the first was told
+        os._exit(ExitCode.INTERRUPTED)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

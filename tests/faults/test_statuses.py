@@ -194,7 +194,7 @@ def test_a_signal_ends_the_run_and_everything_finished_is_kept_and_shown(tmp_pat
     assert left and "Traceback" not in err
 
 
-@pytest.mark.parametrize("gap_s", [0.0, 0.02, 0.03, 0.05])
+@pytest.mark.parametrize("gap_s", [0.0, 0.03, 0.05, 0.1, 0.2])
 def test_a_second_interrupt_ends_everything_at_once_wherever_the_first_has_come(tmp_path, gap_s):
     """A held Ctrl-C repeats every 30 ms: the second one may meet any lock of the first one's way out."""
     temporary = tmp_path / "tmp"
@@ -202,7 +202,9 @@ def test_a_second_interrupt_ends_everything_at_once_wherever_the_first_has_come(
     process = _start(tmp_path, "-m", "faulty", "--passes", "9", TMPDIR=str(temporary))
     path = _wait_for_samples(tmp_path / "results", 1, process)
     children = _descendants(process.pid)
-    for _ in range(3):
+    for _ in range(50):
+        if process.poll() is not None:
+            break
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
         time.sleep(gap_s)
