@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,8 @@ ASKED = (
     *("--plugin", "small.py", "-m", "small", "-b", "1,2,3", "--passes", "2"),
     *("--no-memory", "--no-anatomy", "--format", "json"),
 )
+TOGETHER = 2
+"""Trials at a time: nothing is timed here."""
 EXPECTED = 6
 """Replicates of a whole run."""
 MARK = "BENCHMARK_KILL_MARK"
@@ -172,12 +175,17 @@ class Trial:
                     found[event["case"], event["replicate"]] += 1
         return found
 
-    def left(self) -> list[str]:
-        """What is still there after some seconds: processes, temporary files."""
+    def left(self, files: bool) -> list[str]:
+        """What is still there after some seconds: processes and, if asked for, temporary files."""
+
+        def found() -> list[str]:
+            there = list(self.temporary.iterdir()) if files else []
+            return [f"process {p}" for p in marked(self.mark)] + [f"file {p.name}" for p in there]
+
         end = time.monotonic() + GONE_S
-        while marked(self.mark) and time.monotonic() < end:
+        while found() and time.monotonic() < end:
             time.sleep(0.05)
-        return [f"process {pid}" for pid in marked(self.mark)]
+        return found()
 
 
 def tried(trial: Trial, kind: str, moment_s: float) -> Told:
@@ -191,7 +199,7 @@ def tried(trial: Trial, kind: str, moment_s: float) -> Told:
     if run.poll() is None:
         kill(run.pid, kind)
     run.wait(_LIMIT_S)
-    told.left += trial.left()
+    told.left += trial.left(files=kind != "all")  # what removes them is killed as well
     before = trial.good()
     told.unreadable += before is None
     before = before or Counter()
@@ -216,8 +224,7 @@ def tried(trial: Trial, kind: str, moment_s: float) -> Told:
         and stored.ended.status == "finished"
         and len(after) == EXPECTED
     )
-    told.left += trial.left()
-    told.left += [f"file {p.name}" for p in trial.temporary.iterdir()]
+    told.left += trial.left(files=True)
     if not told.finished:
         told.said = (trial.folder / "log").read_text("utf-8", "replace")[-500:]
     return told
@@ -239,14 +246,17 @@ def main() -> int:
         if whole.start(*ASKED).wait(_LIMIT_S) != 0:
             raise SystemExit("error: a run that nobody kills fails\n" + (whole.folder / "log").read_text())
         length = time.monotonic() - began
-        for number in range(1, count + 1):
-            kind = KINDS[number % len(KINDS)]
-            told = tried(Trial(base, number), kind, draw.uniform(0.0, length))
-            results.append(told)
-            progress(
-                f"{number} of {count}: {kind} after {told.moment_s:.2f} s, "
-                f"{told.before} were there, {_word(told)}"
-            )
+        drawn = [
+            (number, KINDS[number % len(KINDS)], draw.uniform(0.0, length)) for number in range(1, count + 1)
+        ]
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            trials = pool.map(lambda one: tried(Trial(base, one[0]), *one[1:]), drawn)
+            for number, told in enumerate(trials, 1):
+                results.append(told)
+                progress(
+                    f"{number} of {count}: {told.kind} after {told.moment_s:.2f} s, "
+                    f"{told.before} were there, {_word(told)}"
+                )
     return publish(_result(results, length, seed, given.quick), given.output)
 
 
@@ -293,7 +303,8 @@ def _result(results: list[Told], length: float, seed: int, quick: bool) -> Resul
         notes=[
             f"Killed by SIGKILL at a moment drawn evenly from the {length:.1f} s that a whole run takes: the "
             "parent alone, the child that measures, the waiting processes that children are forked from, or "
-            "all at once.",
+            "all at once. Nothing may be left some seconds later; of temporary files only those whose keeper was "
+            "killed as well may wait for the next run.",
             "Taken up again by `harness run --resume latest --retry-failed` until it is finished.",
         ],
         targets=[

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import shutil
-import tempfile
 from functools import cache
-from pathlib import Path
 
 from harness.catalogue.loading import PluginRequest
 from harness.conformance.kit import IMPORTS, TIMEOUT_S, Item, Kit
 from harness.conformance.subjects import subject
 from harness.execute.launch import Launcher
+from harness.execute.temporary import TemporaryFolder
 from harness.records.conformance import FAILED, CheckResult
 
 
@@ -62,8 +60,8 @@ def checks(what: str, *, timeout: float = TIMEOUT_S, plugins: tuple[str, ...] = 
 @cache
 def _zygotes() -> Launcher:
     """Processes to fork children from, kept as long as this one."""
-    folder = Path(tempfile.mkdtemp(prefix="harness-conformance-"))
-    launcher = Launcher(folder, imports=IMPORTS)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = TemporaryFolder("conformance")
+    launcher = Launcher(folder.path, imports=IMPORTS)
+    atexit.register(folder.close)
     atexit.register(launcher.close)
     return launcher

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import Sweep, Watcher, now
+from harness.execute.temporary import temporary_folder
 from harness.jobs import Failure, Matrix, PlanJob
 from harness.records import codec
 from harness.records.case import Plan, Scenario
@@ -49,12 +48,8 @@ class RunRequest:
 @contextmanager
 def launcher(interrupts: Interrupts, python: str = sys.executable, imports: str = "") -> Iterator[Launcher]:
     """Zygotes with a temporary folder, both gone afterwards; of another interpreter, if need be."""
-    folder = Path(tempfile.mkdtemp(prefix="harness-"))
-    try:
-        with Launcher(folder, interrupts, python, imports) as started:
-            yield started
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, Launcher(folder, interrupts, python, imports) as started:
+        yield started
 
 
 def make_plan(request: RunRequest, zygotes: Launcher, scenario: Scenario) -> Plan:

@@ -59,6 +59,10 @@ class ZygoteProcess:
         variables = {**os.environ, **(environment or {})}
         # numpy's BLAS would start a thread at import, and then forking is not safe.
         variables["OPENBLAS_NUM_THREADS"] = "1"
+        # What a child leaves behind, however it ends, goes with the folder.
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        variables["TMPDIR"] = str(temporary)
         # Another layout in every zygote: an environment of another size shifts every stack.
         variables["HARNESS_PADDING"] = "x" * random.SystemRandom().randrange(4096)
         command = [python, "-m", "harness.execute.zygote", str(theirs.fileno())]

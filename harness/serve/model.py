@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from harness.catalogue import Catalogue
 from harness.catalogue import load as load_plugins
 from harness.catalogue.specs import Spec, split_list
 from harness.errors import HarnessError, NothingMeasured, Unsupported, UsageError
+from harness.execute.temporary import TemporaryFolder
 from harness.execute.worker import failure_of
 from harness.jobs import Matrix, PlanJob
 from harness.plan.planner import make_plan
@@ -55,7 +54,7 @@ def load(settings: ServeSettings) -> Service:
         HarnessError: a name is wrong, the case cannot run here, or its output is wrong.
     """
     gate = Gate(settings.queue)
-    folder = tempfile.TemporaryDirectory(prefix="harness-serve-", ignore_cleanup_errors=True)
+    folder = TemporaryFolder("serve")
     stopped = threading.Event()
     try:
         return Service(gate, gate.submit(lambda: ServedModel(settings, folder, stopped)).result())
@@ -63,10 +62,10 @@ def load(settings: ServeSettings) -> Service:
         stopped.set()
         # Again while the thread comes to its end: it may be about to write a file.
         for _ in range(_CLEANUPS):
-            shutil.rmtree(folder.name, ignore_errors=True)
+            folder.close()
             if gate.close(_CLEANUP_S):
                 break
-        folder.cleanup()
+        folder.close()
         if isinstance(error, Exception):
             raise as_harness_error(error) from error
         raise
@@ -86,13 +85,11 @@ class ServedModel:
     Every method but `close` is called in the gate's thread.
     """
 
-    def __init__(
-        self, settings: ServeSettings, folder: tempfile.TemporaryDirectory[str], stopped: threading.Event
-    ) -> None:
+    def __init__(self, settings: ServeSettings, folder: TemporaryFolder, stopped: threading.Event) -> None:
         self.settings = settings
         self._folder = folder
         self._catalogue = Catalogue(load_plugins(settings.plugins))
-        self._loader = Loader(settings, self._folder.name, stopped)
+        self._loader = Loader(settings, str(self._folder.path), stopped)
         self._variants: dict[str, Variant] = {}
         self._refused: dict[str, str] = {}
         self._numbers = itertools.count(1)
@@ -234,7 +231,7 @@ class ServedModel:
         if not quietly:
             while self._variants:
                 self._variants.popitem()[1].close()
-        self._folder.cleanup()
+        self._folder.close()
 
 
 def _one(axis: str, text: str | None) -> list[str]:
