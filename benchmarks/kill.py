@@ -303,8 +303,8 @@ def _result(results: list[Told], length: float, seed: int, quick: bool) -> Resul
         notes=[
             f"Killed by SIGKILL at a moment drawn evenly from the {length:.1f} s that a whole run takes: the "
             "parent alone, the child that measures, the waiting processes that children are forked from, or "
-            "all at once. Nothing may be left some seconds later; of temporary files only those whose keeper was "
-            "killed as well may wait for the next run.",
+            "all at once. Nothing may be left some seconds later; of temporary files only those whose keeper "
+            "was killed as well may wait for the next run.",
             "Taken up again by `harness run --resume latest --retry-failed` until it is finished.",
         ],
         targets=[
