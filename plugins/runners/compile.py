@@ -48,6 +48,7 @@ class Compile(harness.Runner):
         import torch
         import torch._dynamo
         import torch._inductor.config
+        import torch.backends.mha
 
         options = work.options
         alone: dict[str, Any] = {}
@@ -62,6 +63,9 @@ class Compile(harness.Runner):
         torch._dynamo.config.suppress_errors = False
         torch._dynamo.config.fail_on_recompile_limit_hit = True
         torch._inductor.config.freezing = inductor.freezes(work)
+        if work.precision.how == "quantised":
+            # Dynamo cannot follow such weights into torch's fused attention and encoder layer.
+            torch.backends.mha.set_fastpath_enabled(False)
         listener = Listener().start()
         # Generated C++ kernels then show in a profile; in a timed case they stay as users have them.
         torch._inductor.config.cpp.enable_kernel_profile = work.profiling and not work.in_passing
@@ -104,6 +108,7 @@ class CompiledSession(harness.TorchSession):
         return int(frames["total"]) + int(counters["inductor"]["fxgraph_cache_miss"])
 
     def facts(self) -> dict[str, Any]:
+        import torch.backends.mha
         from torch._dynamo.utils import counters
 
         frames = counters["frames"]
@@ -111,6 +116,7 @@ class CompiledSession(harness.TorchSession):
         return {
             "backend": "inductor",
             "freezing": inductor.freezes(self._work),
+            "mha_fast_path": torch.backends.mha.get_fastpath_enabled(),
             "graphs": _graphs(),
             # The counter knows nothing of a branch on a tensor's value, the commonest break of all.
             "graph_breaks": max(len(self._listener.breaks), len(counters["graph_break"])),

@@ -29,6 +29,13 @@ class TwoTower(torch.nn.Module):
         return {"score": both.sum(-1, keepdim=True), "best": both.argmax(-1), "again": both}
 """
 
+ENCODER = """
+import torch
+
+def build():
+    return torch.nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+"""
+
 
 def _bfloat16_here():
     from harness.measure import devices
@@ -176,6 +183,16 @@ def test_eager_runs_int8_by_torchao_and_says_so(harness_command, precision):
 def test_a_compiler_gets_constant_weights_with_int8_since_it_needs_them(harness_command):
     assert infer(harness_command, "-m", SMALL, "-r", "compile", "-p", "int8-dynamic")["facts"]["freezing"]
     assert not infer(harness_command, "-m", SMALL, "-r", "compile")["facts"]["freezing"]
+
+
+@pytest.mark.slow
+def test_a_compiler_follows_int8_weights_through_an_encoder_layer(harness_command, tmp_path):
+    (tmp_path / "net.py").write_text(ENCODER)
+    asked = ("-m", f"{tmp_path}/net.py:build", "--input", "x=float32[batch,16,64]", "-r", "compile")
+    found = infer(harness_command, *asked, "-p", "int8-weight-only")
+    assert found["verification"]["passed"]
+    assert found["facts"]["mha_fast_path"] is False
+    assert found["facts"]["graph_breaks"] == 0
 
 
 def test_onnxruntime_multiplies_int8_weights_in_float32(harness_command):
