@@ -33,6 +33,7 @@ EXCLUSIVE: tuple[frozenset[str], ...] = (
             "other-kernels",
             "amdahl",
             "format-irrelevant",
+            "unpacking",
             "wrapping",
             "slower-kernels",
             "slower-parts",

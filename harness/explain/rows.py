@@ -25,6 +25,7 @@ _GAIN = (
     "other-kernels",
     "amdahl",
     "format-irrelevant",
+    "unpacking",
     "wrapping",
     "slower-kernels",
     "slower-parts",

@@ -174,6 +174,28 @@ def test_copies_of_rounded_weights_are_not_called_changes_of_the_layout(lab, par
     assert "what was rounded is brought into another format or layout" in rounded.cause
 
 
+def _quantised(lab, parts, taken):
+    lab.case(parts({"matmul": 4.0}), 4.0)
+    facts = {"quantised": {"by": "somebody"}}
+    return lab.case(parts(taken), sum(taken.values()), precision="int8-weight-only", facts=facts)
+
+
+def test_converting_what_was_rounded_is_why_int8_is_slower_even_where_no_kind_of_operator_has_half(
+    lab, parts
+):
+    spread_out = {"matmul": 3.5, "elementwise": 1.5, "copy": 1.5, "cast": 1.5}
+    (found,) = [f for f in lab.record(_quantised(lab, parts, spread_out)).findings if f.kind == "no gain"]
+    assert found.key == "unpacking"
+    assert "4.50 ms" in found.cause and "saves 0.500 ms of its products" in found.cause
+    assert found.evidence["share_of_loss"] == 1.0
+    assert found.evidence["quantised_by"] == "somebody"
+
+
+def test_slower_products_under_int8_are_not_blamed_on_converting(lab, parts):
+    one = _quantised(lab, parts, {"matmul": 9.0, "elementwise": 0.5})
+    assert "unpacking" not in {f.key for f in lab.record(one).findings}
+
+
 def test_silent_float64_is_told_with_its_count(lab, parts, asks):
     lab.case(parts({"matmul": 4.0}, demand=asks(formats={"float32": 3, "float64": 4})), 4.0)
     found = next(f for f in lab.record().findings if f.key == "float64")

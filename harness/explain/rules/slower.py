@@ -9,6 +9,9 @@ from harness.explain.scene import MOSTLY, OUTSIDE, PART_WORDS, PRODUCTS, Row
 from harness.records.anatomy import CAST, GENERATED
 from harness.records.finding import Finding
 
+Parts = dict[str, float]
+_ELSEWHERE = (*PRODUCTS, OUTSIDE)
+
 
 def slower(row: Row) -> Iterator[Finding]:
     base = row.baseline
@@ -26,10 +29,14 @@ def slower(row: Row) -> Iterator[Finding]:
     if cast is not None:
         yield cast
         return
+    mine, theirs = row.beside
+    unpacked = _unpacking(row, mine, theirs, total)
+    if unpacked is not None:
+        yield unpacked
+        return
     part = max(lost, key=lambda p: lost[p])
     if lost[part] < MOSTLY * total:
         return
-    mine, theirs = row.beside
     evidence = {
         "speedup": row.ratio,
         "lost_ms": total,
@@ -52,6 +59,36 @@ def slower(row: Row) -> Iterator[Finding]:
             cause += ": other kernels, and slower ones for these shapes"
             key = "slower-kernels"
     yield finding(key, "no gain", row, against(row), cause, evidence)
+
+
+def _unpacking(row: Row, mine: Parts, theirs: Parts, total: float) -> Finding | None:
+    """Operators that round activations and unpack weights in every call, and take what int8 saves."""
+    quantised = row.record.facts.get("quantised")
+    if not isinstance(quantised, dict) or row.same("precision"):
+        return None
+    before, now = (sum(ms for p, ms in parts.items() if p not in _ELSEWHERE) for parts in (theirs, mine))
+    if now - before < MOSTLY * total:
+        return None
+    products_before, products = (sum(parts.get(p, 0.0) for p in PRODUCTS) for parts in (theirs, mine))
+    beside = "and no less for its products"
+    if products < products_before:
+        beside = f"and saves {ms_text(products_before - products)} of its products"
+    return finding(
+        "unpacking",
+        "no gain",
+        row,
+        against(row),
+        "what is rounded is converted in operators of its own, around each product and in every call: for "
+        f"those a call takes {ms_text(now)}, its baseline's {ms_text(before)}, {beside}",
+        {
+            "speedup": row.ratio,
+            "lost_ms": total,
+            "share_of_loss": min(1.0, (now - before) / total),
+            "quantised_by": quantised.get("by"),
+            "parts_ms": mine,
+            "baseline_parts_ms": theirs,
+        },
+    )
 
 
 def casts(row: Row, difference: float | None = None) -> Finding | None:
