@@ -27,6 +27,8 @@ class Markdown(harness.Reporter):
         found = rows.findings(report)
         if found:
             parts.append("Why:\n\n" + "\n".join(map(_item, found)))
+        counted = rows.outcome(report.records)
+        parts += [f"{_escape(counted)}."] if counted else []
         missing = rows.not_run(report.records)
         if missing:
             parts.append("Not measured:\n\n" + "\n".join(map(_item, missing)))

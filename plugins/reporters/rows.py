@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import harness
 from harness.analyse.noise import line
 from harness.explain.text import coverage_text, first_findings
+from harness.records.events import STATUSES
 from harness.report import numbers
 from harness.report.tighten import how_to_tighten
 
@@ -150,19 +152,34 @@ def pay_off(record: harness.Record) -> list[str]:
     return [f"pays off after {numbers.significant(float(calls), 2)} calls"] if calls else []
 
 
+def outcome(records: list[harness.Record]) -> str | None:
+    """How many cases ended in which way; None where all are well, or unsupported at worst."""
+    counts = Counter(r.status for r in records)
+    troubles = [status for status in STATUSES if counts[status] and status != "ok"]
+    if len(records) < 2 or set(troubles) <= {"unsupported"}:
+        return None
+    words = ", ".join(f"{counts[status]} {_word(status)}" for status in troubles)
+    return f"{len(records)} cases: {counts['ok']} measured and right, {words}"
+
+
+def _word(status: str) -> str:
+    return "not run" if status == "unsupported" else status.replace("_", " ")
+
+
 def not_run(records: list[harness.Record]) -> list[str]:
-    """What was not measured, one line for each reason: what, on which models and batches, why."""
+    """What was not measured, one line for each reason, the worst status first: what, on which models and
+    batches, why.
+    """
     reasons: dict[tuple[str, str, str], list[harness.Record]] = {}
     for record in records:
         if record.latency_ms is None:
             what = f"{record.label['runner']} x {record.case.precision}"
             reasons.setdefault((record.status, what, record.reason or ""), []).append(record)
     lines = []
-    for (status, what, reason), those in reasons.items():
+    for (status, what, reason), those in sorted(reasons.items(), key=lambda item: STATUSES.index(item[0][0])):
         models = ", ".join(dict.fromkeys(r.label["model"] for r in those))
         batches = ", ".join(str(b) for b in dict.fromkeys(r.case.batch_size for r in those))
-        word = "not run" if status == "unsupported" else status.replace("_", " ")
-        lines.append(numbers.safe(f"{word}: {what} on {models} at batch {batches}: {reason}"))
+        lines.append(numbers.safe(f"{_word(status)}: {what} on {models} at batch {batches}: {reason}"))
     return lines
 
 

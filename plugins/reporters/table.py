@@ -40,6 +40,8 @@ def _render(report: harness.Report, width: int, colour: bool) -> str:
         for record, text in zip([None, *group], _grid(group, shown), strict=True):
             lines.append(paint(text, *_codes(record)))
         lines.append("")
+    counted = rows.outcome(report.records)
+    lines += [paint(counted, _BOLD)] if counted else []
     for line in rows.not_run(report.records):
         lines.append(paint(line, _DIM) if line.startswith("not run") else paint(line, _RED))
     if not report.records:

@@ -302,6 +302,29 @@ def test_what_was_not_measured_is_one_line_for_each_reason_with_models_and_batch
     assert text[0] == expected
 
 
+def test_a_sweep_with_troubles_counts_how_its_cases_ended_and_tells_the_worst_first(build):
+    cases = [build.planned("itself"), *(build.planned(batch_size=b) for b in (2, 3, 4))]
+    cases.append(build.planned(batch_size=5, unsupported="no way"))
+    ends = ("ok", "failed", "crashed", "incorrect")
+    samples = [
+        build.sample(c, status=s, reason=None if s == "ok" else f"it {s}")
+        for c, s in zip(cases, ends, strict=False)
+    ]
+    report = build.report(cases, samples)
+    text = lines(report)
+    counted = text.index("5 cases: 1 measured and right, 1 incorrect, 1 crashed, 1 failed, 1 not run")
+    assert [line.partition(":")[0] for line in text[counted + 1 : counted + 4]] == [
+        *("crashed", "failed", "not run")
+    ]
+    assert "5 cases: 1 measured and right, 1 incorrect" in render("markdown", report)
+
+
+def test_a_sweep_without_troubles_counts_nothing(build):
+    fine, refused = build.planned("itself"), build.planned(batch_size=5, unsupported="no way")
+    report = build.report([fine, refused], [build.sample(fine)])
+    assert not any("measured and right" in line for line in lines(report))
+
+
 def test_a_run_that_was_stopped_or_killed_says_so(build):
     one = build.planned("itself")
     samples = [build.sample(one)]
