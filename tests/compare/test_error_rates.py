@@ -78,6 +78,7 @@ def test_three_percent_are_found_by_ten_pairs_where_processes_are_alike():
         assert found.different >= least(found.sessions, 0.97), found.noise
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_truth_also_where_it_stopped_by_its_width(slower):
     for found in slower:
         assert found.covered >= least(found.sessions, 0.98), found.noise

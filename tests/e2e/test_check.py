@@ -39,6 +39,7 @@ def test_a_planted_recompilation_is_found_with_its_cause(harness_command):
     assert found["failure"] is None
 
 
+@pytest.mark.slow
 def test_a_model_that_recompiles_at_every_call_is_told_by_its_cause_and_not_only_by_its_end(harness_command):
     done = harness_command("check", "-r", "compile", *HARD, "-m", "counts-on", "-f", "json")
     assert done.code == 3
@@ -47,6 +48,7 @@ def test_a_model_that_recompiles_at_every_call_is_told_by_its_cause_and_not_only
     assert "FailOnRecompileLimitHit" in found["failure"]
 
 
+@pytest.mark.slow
 def test_another_batch_size_recompiles_and_says_which_size_it_had_expected(harness_command):
     done = harness_command("check", "-r", "compile", "-b", 4, "--other-batches", "2,8")
     assert done.code == 3
@@ -55,6 +57,7 @@ def test_another_batch_size_recompiles_and_says_which_size_it_had_expected(harne
     assert re.search(r"other batches +2, 8 run, too", done.out)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_says_where_the_time_went(harness_command):
     done = harness_command("check", "-r", "compile", "-m", "mlp", "-f", "json")
     assert done.code == 0
@@ -101,6 +104,7 @@ def test_a_fixed_batch_size_is_told(harness_command):
     assert "batch 3: InvalidArgument" in done.out
 
 
+@pytest.mark.slow
 def test_the_same_facts_are_in_a_records_of_a_run(harness_command):
     done = harness_command(
         "run", *HARD, "-m", "prints", "-r", "compile,onnxruntime", "--passes", 1, "--baseline", "none"

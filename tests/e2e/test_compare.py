@@ -186,6 +186,7 @@ def test_base_is_measured_again_as_a_run_of_its_own(harness_command):
     assert (done.results / "benchmarks" / f"{compared['base']['run']}.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_base_whose_model_is_another_one_here_is_not_measured_again(harness_command, tmp_path):
     plugin = tmp_path / "tiny.py"
     plugin.write_text(PLUGIN.read_text())

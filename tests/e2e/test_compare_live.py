@@ -91,7 +91,7 @@ def test_while_one_side_is_called_the_other_is_frozen(compare, tmp_path):
     found = states.read_text()
     assert len(found) > 200
     # T is stopped. A process that was told to stop may need a moment for it.
-    assert found.count("T") > 0.98 * len(found), {s: found.count(s) for s in set(found)}
+    assert found.count("T") > 0.95 * len(found), {s: found.count(s) for s in set(found)}
 
 
 @pytest.mark.slow
@@ -168,6 +168,7 @@ def wrapper(folder, path):
     return file
 
 
+@pytest.mark.slow
 def test_an_interpreter_with_this_same_harness_is_a_side(compare, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -35,6 +35,7 @@ def test_the_models_in_the_box_pass_at_every_batch_size(harness_command, model):
     assert report["size_bytes"] == (done.results / f"{model}.onnx").stat().st_size
 
 
+@pytest.mark.slow
 def test_people_see_the_verdict_the_errors_and_what_is_in_the_file(harness_command):
     done = harness_command("export")
     assert done.code == 0
@@ -89,6 +90,7 @@ def test_several_inputs_and_outputs_keep_their_order(harness_command):
     assert list(facts["outputs"]) == ["output0", "output1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "share"), [("fp16-true", 0.5), ("int8-dynamic", 0.25)])
 def test_smaller_formats_are_smaller_and_held_against_their_own_tolerance(harness_command, precision, share):
     done = harness_command("export", "-p", precision, "-f", "json")

@@ -56,6 +56,7 @@ def test_what_was_not_verified_is_never_the_best(swept):
     assert swept.record(model="branch")["best"]
 
 
+@pytest.mark.slow
 def test_a_branch_on_a_value_is_a_graph_break_under_compile(harness_command):
     done = harness_command(
         "run", "--plugin", ODD, "-m", "branch", "-r", "compile", "-b", 2, "--passes", 1, "--no-memory"

@@ -71,6 +71,7 @@ def test_a_model_that_fails_to_load_costs_one_line(tmp_path, harness_command):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.slow
 def test_exported_files_are_measured_where_they_can_be_read(tmp_path, harness_command):
     import torch
 
@@ -124,6 +125,7 @@ class Many(torch.nn.Module):
     assert proof["ratio"] is not None, proof["reason"]
 
 
+@pytest.mark.slow
 def test_alone_a_file_is_measured_by_every_runner_that_reads_it(harness_command):
     assert harness_command("export", "-m", "mlp:hidden_dim=64", "-o", "net.onnx").code == 0
     done = harness_command("run", "-m", "net.onnx", "--plan")

@@ -179,7 +179,7 @@ def test_the_mlp_spends_its_time_in_matrix_products(harness_command):
 @pytest.mark.parametrize(
     ("model", "runner", "operator"),
     [
-        ("mlp:hidden_dim=64", "compile", "cpp_fused"),
+        pytest.param("mlp:hidden_dim=64", "compile", "cpp_fused", marks=pytest.mark.slow),
         ("cnn", "onnxruntime", "Conv"),
         ("transformer", "eager", "aten::addmm"),
     ],
@@ -198,6 +198,7 @@ def test_every_runner_gives_the_same_table_and_trace(harness_command, model, run
     assert bool(report["totals"]["dispatch"]) == (runner != "eager")
 
 
+@pytest.mark.slow
 def test_lines_left_out_are_one_line(harness_command):
     report, _ = profile(harness_command, "-m", "transformer", "-b", 1, "--rows", 3, "--sort", "calls")
     assert len(report["rows"]) == 3

@@ -82,6 +82,7 @@ def test_a_tolerance_of_the_run_holds_in_its_experiments(tmp_path, beside_others
     assert (asked.tolerance, asked.settings.tolerance, asked.seed) == (0.3, 0.3, 7)
 
 
+@pytest.mark.slow
 def test_proofs_are_kept_with_the_run_and_shown_from_then_on(few, harness_command):
     run = harness_command("run", *ASKED, "-r", "eager", "--passes", 2, "--no-lock")
     assert run.code == 0, run.err

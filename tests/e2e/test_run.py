@@ -87,6 +87,7 @@ def test_a_reduced_precision_that_casts_the_weights_halves_them_and_autocast_doe
     assert peaks["bf16-true"] < 0.7 * peaks["fp32"] < peaks["bf16-amp"]
 
 
+@pytest.mark.slow
 def test_a_model_may_have_any_inputs_and_outputs_under_every_runner(harness_command):
     done = harness_command(
         "run",

@@ -138,6 +138,7 @@ def test_what_cannot_run_is_refused_with_its_reason(harness_command, runner, pre
 # ---- AOTInductor ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_package_is_compiled_once_and_loaded_by_every_replicate(harness_command):
     done = harness_command("run", "-m", SMALL, "-r", "aotinductor", "-b", 4, "--passes", 2)
     assert done.code == 0, done.err

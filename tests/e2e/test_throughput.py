@@ -30,6 +30,7 @@ def test_sustained_throughput_is_measured_verified_and_shown_beside_the_closed_l
     assert "sustained samples/s" in done.out
 
 
+@pytest.mark.slow
 def test_a_compiled_model_is_called_by_several_threads_without_compiling_again(harness_command):
     done = harness_command(
         "run", *TINY, "-m", "tiny", "-r", "compile", "-b", 4, "--threads", 2, "--passes", 1, "--callers", 2,
@@ -108,6 +109,7 @@ def test_a_run_goes_on_for_what_is_too_wide_and_says_what_became_of_it(harness_c
     assert "(aim ±0.05 %)" in done.out
 
 
+@pytest.mark.slow
 def test_a_generous_aim_is_reached_in_the_first_passes(harness_command):
     done = harness_command(
         "run", *TINY, "-m", "tiny", "-b", 4, "--no-memory", "--passes", "2..3", "--until", "99%"

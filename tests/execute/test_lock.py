@@ -224,6 +224,7 @@ def test_a_plan_measures_nothing_and_needs_no_lock(holder, tmp_path):
     assert command("run", "--plan", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_was_measured_beside_another_measurement_says_so_in_its_report(holder, tmp_path):
     done = command("run", "--no-lock", "-b", "2", "--passes", "1", "--no-memory", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -115,6 +115,7 @@ def test_after_a_kill_exactly_what_is_missing_is_measured(folder, tmp_path_facto
     assert "nothing is missing of run" in again.stderr
 
 
+@pytest.mark.slow
 def test_changed_code_is_another_run_unless_its_records_may_say_so(folder):
     path = killed_after(folder, 1)
     (folder / "slow.py").write_text(MODEL.replace("time.sleep(0.3)", "time.sleep(0.2)"))

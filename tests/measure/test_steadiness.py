@@ -144,6 +144,7 @@ def test_cyclic_times_have_no_steady_state(period):
     assert Lab(levels).measure().warm_up == UNSTEADY
 
 
+@pytest.mark.slow
 def test_honest_noise_is_hardly_ever_called_anything_but_flat():
     other = 0
     for seed in range(30):
