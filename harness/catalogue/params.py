@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -31,7 +31,12 @@ class Parameter:
 
 
 def type_name(hint: Any) -> str:
-    """A type as a user reads it: `int`, `str | None`, `'a' | 'b'`."""
+    """A type as a user reads it: `int`, `str | None`, `'a' | 'b'`, `int from 1 to 64`."""
+    low, high = bounds(hint)
+    hint = _plain(hint)
+    if low is not None or high is not None:
+        ends = (f"from {low}" if low is not None else "", f"to {high}" if high is not None else "")
+        return f"{type_name(hint)} {' '.join(end for end in ends if end)}"
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint is type(None):
         return "None"
@@ -42,6 +47,42 @@ def type_name(hint: Any) -> str:
     if origin in (tuple, list):
         return f"{type_name(args[0])}+..." if args else "str+..."
     return str(getattr(hint, "__name__", hint))
+
+
+def _plain(hint: Any) -> Any:
+    """The type without what `Annotated` says beside it."""
+    return hint.__origin__ if typing.get_origin(hint) is typing.Annotated else hint
+
+
+def bounds(hint: Any) -> tuple[Any, Any]:
+    """The smallest and the largest value of `Annotated[int, msgspec.Meta(ge=1, le=64)]`; None where it has
+    no such end.
+    """
+    said = [m for m in getattr(hint, "__metadata__", ()) if isinstance(m, msgspec.Meta)]
+    step = 1 if _plain(hint) is int else None
+    low = [m.ge for m in said if m.ge is not None]
+    low += [m.gt + step for m in said if m.gt is not None and step]
+    high = [m.le for m in said if m.le is not None]
+    high += [m.lt - step for m in said if m.lt is not None and step]
+    return max(low, default=None), min(high, default=None)
+
+
+def alternatives(cls: type) -> Iterator[tuple[str, str]]:
+    """(parameter, text) of every choice, and of both ends of every range, that is not the default."""
+    for name, hint, default in fields_of(cls):
+        plain = _plain(hint)
+        values: list[Any] = []
+        for option in typing.get_args(plain) if _is_union(plain) else (plain,):
+            if typing.get_origin(option) is Literal:
+                values += typing.get_args(option)
+            elif option is bool:
+                values += [True, False]
+            elif option is type(None):
+                values.append(None)
+            values += [end for end in bounds(option) if end is not None]
+        values += [end for end in bounds(hint) if end is not None]
+        texts = dict.fromkeys(text_of(value) for value in values)
+        yield from ((name, text) for text in texts if text != text_of(default))
 
 
 def text_of(value: Any) -> str:
@@ -75,6 +116,7 @@ def check_names(owner: str, known: Iterable[Parameter], given: Iterable[str]) ->
 
 
 def _is_sequence(hint: Any) -> bool:
+    hint = _plain(hint)
     options = typing.get_args(hint) if _is_union(hint) else (hint,)
     return any(typing.get_origin(o) in (tuple, list) or o in (tuple, list) for o in options)
 
@@ -88,6 +130,7 @@ def _admits_none(hint: Any) -> bool:
 
 
 def _from_text(text: str, hint: Any) -> Any:
+    hint = _plain(hint)
     if _admits_none(hint) and text.lower() in _NONE_WORDS:
         return None
     if hint is bool or (_is_union(hint) and bool in typing.get_args(hint)):

@@ -73,7 +73,7 @@ def fields_of(cls: type) -> Iterator[tuple[str, Any, Any]]:
     import dataclasses
     import typing
 
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     for f in dataclasses.fields(cls):
         default = f.default
         if default is dataclasses.MISSING and f.default_factory is not dataclasses.MISSING:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.catalogue.params import Parameter, as_data, fill, problem_with, schema, text_of
+from harness.catalogue.params import Parameter, alternatives, as_data, fill, problem_with, schema, text_of
 from harness.errors import UsageError
 
 
@@ -217,3 +218,33 @@ def test_parameters_must_be_a_frozen_dataclass_with_readable_types_and_defaults(
     assert "cannot be read" in problem_with(Unreadable)
     assert problem_with(Mlp) is None
     assert problem_with(Many) is None
+
+
+@dataclass(frozen=True)
+class Ranged:
+    width: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+    depth: Annotated[int, msgspec.Meta(gt=0)] = 1
+    rate: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] | None = None
+    kind: Literal["plain", "fancy"] = "plain"
+    bias: bool = True
+    seed: int = 0
+
+
+def test_a_range_is_shown_and_kept():
+    assert [p.type for p in schema(Ranged)][:3] == ["int from 1 to 64", "int from 1", "float from 0.0 | None"]
+    assert fill("net", Ranged, {"width": "64", "rate": "0.5"}) == Ranged(width=64, rate=0.5)
+    assert fill("net", Ranged, {"rate": "none"}) == Ranged()
+    for text in ("0", "65", "-1"):
+        with pytest.raises(UsageError) as raised:
+            fill("net", Ranged, {"width": text})
+        assert f"width={text} is no int from 1 to 64" in raised.value.message
+
+
+def test_what_is_tried_of_parameters_is_each_choice_and_both_ends_of_a_range():
+    assert list(alternatives(Ranged)) == [
+        ("width", "1"),
+        ("width", "64"),
+        ("rate", "0.0"),
+        ("kind", "fancy"),
+        ("bias", "false"),
+    ]
