@@ -162,6 +162,9 @@ class ConformanceJob:
     case: CaseJob | None = None
     """For checks of a runner that are made on a case."""
     timeout_s: float = 120.0
+    """How long the child has for all of them."""
+    lane: int = 0
+    """Which of two independent processes this is; 1 only for checks that are made in both."""
 
 
 JOBS: dict[str, type] = {

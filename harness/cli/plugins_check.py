@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import click
 
 from harness.cli import options
 from harness.cli.checked import Checked, summary
+from harness.cli.checking import Working
 from harness.cli.show import message, write
 from harness.errors import ExitCode, Terminated, UsageError
 from harness.records import codec
@@ -76,16 +77,19 @@ def command(
     def say(said: list[str]) -> None:
         lines.extend(said)
         if streams and said:
-            click.echo("\n".join(said))
+            with working.aside():
+                click.echo("\n".join(said))
 
-    for found, plugins in _made(chosen, _words(only), timeout):
-        results.append(found)
-        names = plugins
-        say(text.add(found))
-        if verbose and found.detail:
-            for line in found.detail.splitlines():
-                message(f"    {line}")
-    say(text.end())
+    with Working() as working:
+        for found, plugins in _made(chosen, _words(only), timeout, working.begin):
+            results.append(found)
+            names = plugins
+            say(text.add(found))
+            if verbose and found.detail:
+                with working.aside():
+                    for line in found.detail.splitlines():
+                        message(f"    {line}")
+        say(text.end())
     passed = not any(r.status == FAILED for r in results)
     number = counts(results)
     if format_ == options.JSON:
@@ -98,8 +102,13 @@ def command(
     return ExitCode.FINE if passed else ExitCode.GATE
 
 
-def _made(chosen: Any, words: list[str], timeout: float) -> Iterator[tuple[CheckResult, list[str]]]:
+def _made(
+    chosen: Any, words: list[str], timeout: float, begin: Callable[[str], None]
+) -> Iterator[tuple[CheckResult, list[str]]]:
     """Each result as it is found, with the names of the plugins.
+
+    Args:
+        begin: told what is checked next.
 
     Raises:
         UsageError: --only names nothing.
@@ -123,6 +132,7 @@ def _made(chosen: Any, words: list[str], timeout: float) -> Iterator[tuple[Check
                         if words and not own & set(words):
                             continue
                         count += 1
+                        begin(str(item))
                         yield kit.result(item), kit.plugins()
                 finally:
                     kit.close()

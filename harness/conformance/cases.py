@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.catalogue.loading import PluginRequest
 from harness.conformance import probes
-from harness.conformance.contract import Check
+from harness.conformance.contract import ON_PROBES, Check
 from harness.errors import NothingMeasured
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending
@@ -42,7 +42,8 @@ class CaseRuns:
         self._zygotes = zygotes
         self._timeout_s = timeout_s
         self._ask = ask
-        self._references: dict[str, str] = {}
+        self._references: dict[str, str | NothingMeasured] = {}
+        """Files by model and batch size, or why there is none."""
         self._dropped: set[tuple[Target, str]] = set()
         """Cases that turned out to be unsupported when they were built or loaded."""
         self._built: set[str] = set()
@@ -68,7 +69,12 @@ class CaseRuns:
         verdicts: list[Verdict] = []
         details: list[str] = []
         for one in left:
-            job = self._job(one, target, check.cases)
+            try:
+                job = self._job(one, target, check.cases)
+            except NothingMeasured as error:
+                # A model of the plugin itself: that it is wrong is told by the checks of the model.
+                verdicts.append(Verdict(NOT_APPLICABLE, str(error), data={"unsupported": True}))
+                continue
             if check.cases == "large":
                 self._build(zygotes, job)
             found, detail = self._ask(zygotes, check, target, job)
@@ -81,7 +87,7 @@ class CaseRuns:
         return _together(verdicts), "\n".join(details) or None
 
     def _job(self, planned: PlannedCase, target: Target, cases: str) -> CaseJob:
-        probing = cases in ("probes", "raising")
+        probing = cases in ON_PROBES
         extra = (*self._plugins.extra, *([_PROBES] if probing else []))
         folder = self._zygotes.folder / f"runner-{target.index}-{abs(hash(target.source))}"
         job = CaseJob(
@@ -94,7 +100,7 @@ class CaseRuns:
             replicate=0,
             settings=Settings(timeout_s=self._timeout_s),
         )
-        if cases in ("raising", "files"):
+        if cases in ("raising", "narrow", "files"):
             return job
         return replace(job, reference=self._reference(job))
 
@@ -107,7 +113,11 @@ class CaseRuns:
             self._built.add(job.folder)
 
     def _reference(self, job: CaseJob) -> str:
-        """The file of the reference outputs, made once for a model and batch size."""
+        """The file of the reference outputs, made once for a model and batch size.
+
+        Raises:
+            NothingMeasured: the model gives none.
+        """
         case = job.planned.case
         name = f"{job.planned.label['model']} {case.batch_size}"
         if name not in self._references:
@@ -116,10 +126,12 @@ class CaseRuns:
             end = ending(outcome, self._timeout_s)
             if end.status == "interrupted":
                 raise Interrupted
-            if end.status != OK:
-                raise NothingMeasured(f"no reference of {name}: {end.reason}", detail=end.detail)
-            self._references[name] = path
-        return self._references[name]
+            lacking = NothingMeasured(f"no reference of {name}: {end.reason}", detail=end.detail)
+            self._references[name] = path if end.status == OK else lacking
+        found = self._references[name]
+        if isinstance(found, NothingMeasured):
+            raise found
+        return found
 
     def _preloaded(self, target: Target, data: dict[str, Any]) -> Launcher:
         """Children of a zygote in which the runner has preloaded, as in a run; others where it does not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,8 @@ from harness.jobs import CaseJob, ConformanceJob
 from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, CheckResult, Verdict, Verdicts
 
 TIMEOUT_S = 120.0
+_MOST_OF_IT = 0.8
+"""A check that was ended after so much of the time for it has had that time."""
 IMPORTS = "harness.conformance.table"
 """What every child imports: better once, in the process that they are forked from."""
 
@@ -53,6 +55,8 @@ class Kit:
         self._made: dict[tuple[str, Target], tuple[CheckResult, Verdict]] = {}
         self._cases = CaseRuns(subject.plugins, zygotes, timeout_s, self._case_verdict)
         self._quick: dict[tuple[Target, int], dict[str, tuple[Verdict, str | None]]] = {}
+        self._hung: dict[Target, str] = {}
+        """The check in which something of a target did not come to an end."""
         self._started = False
 
     # -- what there is to check -------------------------------------------------------------------
@@ -118,11 +122,22 @@ class Kit:
             # What is needed of the plugin is found under the plugin and not its component.
             owner = target if CHECKS[name].subject != "plugin" else _plugin_of(target)
             needed, verdict = self._result(Item(CHECKS[name], owner))
-            if needed.status == FAILED:
+            if needed.status == FAILED and self._hung.get(owner) != name:
                 return Verdict(NOT_APPLICABLE, f"{name} comes first"), None
-            if not lets(verdict):
+            if needed.status != FAILED and not lets(verdict):
                 return Verdict(NOT_APPLICABLE, needed.reason), None
-        return None
+        return self._hangs(item)
+
+    def _hangs(self, item: Item) -> tuple[Verdict, None] | None:
+        """Why a check is not made on something that hangs, if so: it would only wait once more."""
+        if item.check.subject != "plugin":
+            self._together(item.target, 0)
+        where = self._hung.get(item.target)
+        if where is None or item.check.name in self._quick.get((item.target, 0), {}):
+            return None
+        if item.check.name in below(where):
+            return None  # without it nothing is said of the one that hangs either
+        return Verdict(NOT_APPLICABLE, f"it hangs, see {where}"), None
 
     def _find_out(self, item: Item) -> tuple[Verdict, str | None]:
         if item.check.cases:
@@ -160,6 +175,7 @@ class Kit:
 
         They are made one after another in one child, up to the first that fails or ends it. That one is made
         again in a process of its own, since it may suffer from what another did, and the rest in a new one.
+        After one that hangs no other is made.
         """
         key = (target, lane)
         if key in self._quick:
@@ -167,27 +183,38 @@ class Kit:
         found: dict[str, tuple[Verdict, str | None]] = {}
         self._quick[key] = found
         left = [c for c in checks_of(target.kind or "plugin") if not c.cases and not c.alone]
-        left = [c for c in left if (target.refused is None or not c.behaves) and (c.twice or not lane)]
-        while left:
-            outcome = self._run(self._zygotes, lane, left, target, None)
+        left = [c for c in left if target.refused is None or not c.behaves]
+        if lane:
+            first = self._together(target, 0)
+            left = [c for c in left if c.twice and c.name in first and lets(first[c.name][0])]
+        while left and target not in self._hung:
+            outcome, waited_s = self._timed(lane, left, target)
             said: Verdicts | None = result(outcome, Verdicts)
             good = {n: v for n, v in said.verdicts.items() if v.status != FAILED} if said is not None else {}
             found.update((name, (verdict, None)) for name, verdict in good.items())
             ended_well = ending(outcome, self.timeout_s).status == OK
-            if ended_well and said is not None and len(good) == len(said.verdicts):
+            began, left = left[0], open_to(left, found)
+            if not left or (ended_well and said is not None and len(good) == len(said.verdicts)):
                 break
-            bad = next((c for c in left if c.name not in good and self._met(c, found)), None)
-            if bad is None:
-                break
-            if bad is not left[0]:
+            bad = left[0]
+            hung = outcome.timed_out and waited_s > _MOST_OF_IT * self.timeout_s
+            if bad is not began and not hung:
                 outcome = self._run(self._zygotes, lane, [bad], target, None)
             found[bad.name] = self._read(outcome, bad, target, None)
-            left = [c for c in left if c.name not in found and self._met(c, found)]
+            left = open_to(left, found)
         return found
 
-    def _met(self, check: Check, found: dict[str, tuple[Verdict, str | None]]) -> bool:
-        """Whether what a check needs is so, as far as it was looked at."""
-        return all(lets(found[need][0]) for need in check.needs if need in found)
+    def _timed(self, lane: int, checks: list[Check], target: Target) -> tuple[Outcome, float]:
+        """The checks made in one child, and how long the last one that began has taken."""
+        began = time.monotonic()
+
+        def hear(name: str, _: Any) -> None:
+            nonlocal began
+            if name == "check":
+                began = time.monotonic()
+
+        outcome = self._run(self._zygotes, lane, checks, target, None, hear)
+        return outcome, time.monotonic() - began
 
     def _case_verdict(
         self, zygotes: Launcher, check: Check, target: Target, case: CaseJob
@@ -195,7 +222,13 @@ class Kit:
         return self._read(self._run(zygotes, 0, [check], target, case), check, target, case)
 
     def _run(
-        self, zygotes: Launcher, lane: int, checks: list[Check], target: Target, case: CaseJob | None
+        self,
+        zygotes: Launcher,
+        lane: int,
+        checks: list[Check],
+        target: Target,
+        case: CaseJob | None,
+        hear: Callable[[str, Any], None] = lambda name, body: None,
     ) -> Outcome:
         """Makes some checks in one child."""
         if not self._started:
@@ -209,8 +242,10 @@ class Kit:
             index=target.index,
             folder=str(zygotes.folder / f"{target.kind or 'plugin'}-{target.index}"),
             case=case,
+            timeout_s=self.timeout_s,
+            lane=lane,
         )
-        return zygotes.run(lane, "conformance", job, self.timeout_s)
+        return zygotes.run(lane, "conformance", job, self.timeout_s, hear)
 
     def _read(
         self, outcome: Outcome, check: Check, target: Target, case: CaseJob | None
@@ -224,10 +259,29 @@ class Kit:
             return found, end.detail if found.status == FAILED else None
         if end.status == "unsupported":
             return Verdict(NOT_APPLICABLE, f"unsupported: {end.reason}", data={"unsupported": True}), None
+        if end.status == "timeout":
+            self._hung.setdefault(target, check.name)
         why = end.reason or "an answer that cannot be read"
         label = f"{target} on {case_text(case.planned)}" if case is not None else str(target)
         reason = ended(label, check.expected, why)
         return Verdict(FAILED, reason, _hint(end.status, check)), end.detail
+
+
+def open_to(checks: list[Check], found: dict[str, tuple[Verdict, str | None]]) -> list[Check]:
+    """Those that are still to be made: not found yet, and nothing that they build on is found wanting."""
+    closed = {name for name, (verdict, _) in found.items() if not lets(verdict)}
+    left = []
+    for check in checks:
+        if closed.intersection(check.needs):
+            closed.add(check.name)  # and so does what builds on it
+        elif check.name not in found:
+            left.append(check)
+    return left
+
+
+def below(name: str) -> set[str]:
+    """A check and all that it builds on."""
+    return {name}.union(*(below(need) for need in CHECKS[name].needs))
 
 
 def _plugin_of(target: Target) -> Target:
