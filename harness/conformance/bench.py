@@ -92,7 +92,7 @@ class Bench:
 
     @cached_property
     def params(self) -> Any:
-        """The component's parameters as they are by default."""
+        """The component's parameters: as they are by default, until a check tries others."""
         return self.component.Params()
 
     def work(self, batch_size: int = 3, seed: int = 0) -> CaseWork:
@@ -200,6 +200,15 @@ class Bench:
 
 
 _MOST = 10_000
+
+
+def built(bench: Bench) -> LoadedCase:
+    """The case loaded, its files made in this process."""
+    if bench.planned.builds:
+        bench.stage("building")
+        work = bench.unloaded()
+        work.runner.build(work)
+    return bench.case()
 
 
 def digest_of(inputs: Inputs) -> str:

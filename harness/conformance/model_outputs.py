@@ -1,4 +1,4 @@
-"""Checks of what a model's module answers: to whom, how often, and held against its reference."""
+"""Checks of what a model's module answers: how often, to which sample, and held against its reference."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from harness import registry
 from harness.components import Inputs, Model
-from harness.conformance import surroundings
-from harness.conformance.bench import Bench, digest_of, reference_of, tensors_of
+from harness.conformance.bench import Bench, reference_of, tensors_of
 from harness.conformance.contract import Failed, NotApplicable, check
-from harness.conformance.model_builds import BUILDS, FRESH, SEEDED
-from harness.conformance.model_inputs import INPUTS, sizes
+from harness.conformance.model_builds import FRESH, SEEDED
+from harness.conformance.model_calls import ANSWERS, CALL_STATE, CALLS
+from harness.conformance.model_inputs import sizes
 from harness.measure.leaves import map_tensors
 from harness.measure.prepare import CaseWork
 from harness.measure.verify import calls_needed, verify
@@ -18,68 +18,10 @@ from harness.measure.verify import calls_needed, verify
 if TYPE_CHECKING:
     import torch
 
-CALLS = "model.calls"
-STATE = "model.state"
 RESET = "model.reset"
 REPEATABLE = "model.repeatable"
 _SAME = 1e-6
 """Two answers to one input may differ by rounding, on the scale of the output's spread, and no more."""
-
-
-@check(
-    CALLS,
-    "a module that takes the inputs and returns tensors",
-    "call it in plain Python: module(*inputs.args, **inputs.kwargs)",
-    needs=(BUILDS, INPUTS),
-)
-def calls(bench: Bench) -> str | None:
-    work = bench.work()
-    bench.stage("calling the module")
-    module = work.raw_module()
-    for size in sizes():
-        found = bench.called(work, module, work.raw_inputs(0, size))
-        if not found:
-            raise Failed(f"no tensor in its output at batch {size}")
-    return None
-
-
-@check(
-    STATE,
-    "build(), inputs() and a call that leave torch's process-wide state as it is",
-    "set nothing for the whole process; use a context manager around what needs it",
-    needs=(CALLS, INPUTS),
-    alone=True,
-)
-def state(bench: Bench) -> str | None:
-    work = bench.work()
-    watch = surroundings.Watch()
-    for what, act in (
-        ("building", work.raw_module),
-        ("drawing inputs", lambda: work.raw_inputs(0)),
-        ("calling", lambda: bench.called(work, work.raw_module(), work.raw_inputs(0))),
-    ):
-        bench.stage(what)
-        act()
-        changed = watch.changes()
-        if changed:
-            raise Failed(f"after {what} that {'; '.join(changed)}")
-    return None
-
-
-@check(
-    "model.inputs-kept",
-    "a call that leaves its inputs as they are",
-    "change no input in place: x + 1 and not x.add_(1)",
-    needs=(CALLS,),
-)
-def inputs_kept(bench: Bench) -> str | None:
-    work = bench.work()
-    inputs = work.raw_inputs(0)
-    before = digest_of(inputs)
-    bench.called(work, work.raw_module(), inputs, copied=False)
-    if digest_of(inputs) != before:
-        raise Failed("inputs with other values after it")
-    return None
 
 
 @check(
@@ -106,7 +48,7 @@ def repeatable(bench: Bench) -> str | None:
     RESET,
     "reset() that brings the module back to its initial state",
     "set every buffer and attribute that a call changes to what build() gave it",
-    needs=(CALLS, FRESH, SEEDED),
+    needs=(CALLS, FRESH, SEEDED, ANSWERS),
 )
 def reset(bench: Bench) -> str | None:
     if not _stateful(bench.model):
@@ -213,7 +155,7 @@ def tolerances(bench: Bench) -> str | None:
     "model.reference",
     "a module that agrees with the reference in float64",
     "compute in reference() what the module computes, or leave it out",
-    needs=(CALLS, FRESH, SEEDED, STATE, REPEATABLE, RESET, "model.tolerances"),
+    needs=(CALLS, FRESH, SEEDED, CALL_STATE, ANSWERS, REPEATABLE, RESET, "model.tolerances"),
 )
 def reference(bench: Bench) -> str | None:
     size = 3

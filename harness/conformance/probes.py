@@ -13,7 +13,10 @@ import harness
 RAISES = "conformance probe: this module raises"
 """What the module of `probe-raises` says."""
 RAISING = "probe-raises"
+NARROW = "probe-narrow"
 _WIDTH = 16
+_OFFSET = 8.0
+"""Against numbers of size 1 it takes three bits of a format, and the next layer takes it away again."""
 
 
 class Probe(harness.Model):
@@ -82,6 +85,33 @@ def integers() -> Any:
     return Integers()
 
 
+def narrow() -> Any:
+    """Two layers, between which few bits are left for what varies.
+
+    The second layer takes half of the first one's results from the other half, and their offset with it. So
+    what is rounded between the layers is large in the output, whatever rounds; and no compiler makes one
+    layer of two with a ReLU between them.
+    """
+    import torch
+
+    class Narrow(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = torch.nn.Linear(_WIDTH, 2 * _WIDTH)
+            self.second = torch.nn.Linear(2 * _WIDTH, _WIDTH, bias=False)
+            half = torch.randn(_WIDTH, _WIDTH) / _WIDTH**0.5
+            with torch.no_grad():
+                self.first.weight.copy_(torch.randn(2 * _WIDTH, _WIDTH) / _WIDTH**0.5)
+                self.first.bias.fill_(_OFFSET)
+                self.second.weight.copy_(torch.cat([half, -half], 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.second(self.first(x).relu())
+            return found
+
+    return Narrow()
+
+
 def raises() -> Any:
     import torch
 
@@ -101,4 +131,5 @@ def harness_models() -> Iterable[harness.Model]:
     yield Probe("probe-branch", "goes one of two ways, by what its input holds", branch)
     yield Probe("probe-structure", "integers and a keyword in, a dict with a tuple out", structure)
     yield Probe("probe-integers", "the place of the largest output, and the outputs", integers)
+    yield Probe(NARROW, "loses in the second layer what the first one has in common", narrow)
     yield Probe(RAISING, "raises when it is called", raises)

@@ -10,7 +10,9 @@ from harness.catalogue.specs import Spec, parse
 from harness.components import Precision
 from harness.conformance import probes
 from harness.conformance.bench import Bench, request_of
+from harness.conformance.contract import ON_PROBES
 from harness.jobs import Matrix, PlanJob
+from harness.machine import usable_cores
 from harness.measure import devices
 from harness.plan.planner import make_plan
 from harness.records.case import PlannedCase, Scenario
@@ -19,8 +21,10 @@ from harness.runner import Combination
 
 PROBES = str(Path(probes.__file__).resolve())
 """The file of the probes, as a plugin to be loaded."""
-GROUPS = ("each", "probes", "raising", "large")
+GROUPS = ("each", "probes", "raising", "narrow", "large")
 THREADS = 1
+_SHARED = 2
+"""Threads of the large cases where there are cores for them: with one, nobody sees a runner that sets one."""
 
 
 def matrices(bench: Bench) -> dict[str, list[Matrix]]:
@@ -43,18 +47,19 @@ def matrices(bench: Bench) -> dict[str, list[Matrix]]:
     each += [matrix({"model": chosen["runner"][0]["model"], "precision": own_precisions})] * bool(
         own_precisions
     )
-    names = [one.name for one in probes.harness_models()]
+    names = [one.name for one in probes.harness_models() if one.name not in (probes.RAISING, probes.NARROW)]
     return {
         "each": each,
-        "probes": [matrix({"model": [n for n in names if n != probes.RAISING]}, device=["cpu"])],
+        "probes": [matrix({"model": names}, device=["cpu"])],
         "raising": [matrix({"model": [probes.RAISING]}, device=["cpu"])],
-        "large": [matrix(chosen["large"], device=["cpu"])],
+        "narrow": [matrix({"model": [probes.NARROW], "precision": ["all"], "batch_size": [8]})],
+        "large": [matrix(chosen["large"], device=["cpu"], threads=[min(_SHARED, usable_cores())])],
     }
 
 
 def planned(bench: Bench, group: str, wanted: list[Matrix]) -> list[PlannedCase]:
     """The cases of a group, the unsupported ones among them, in the order of its matrices."""
-    request = request_of(bench.job.plugins, PROBES) if group in ("probes", "raising") else bench.job.plugins
+    request = request_of(bench.job.plugins, PROBES) if group in ON_PROBES else bench.job.plugins
     plan = make_plan(PlanJob(wanted, request, Scenario(), Settings(), "none"))
     return plan.cases
 

@@ -32,7 +32,7 @@ _LOOK_S = 0.3
 
 @check(
     "runner.threads",
-    "no more threads at work than work.threads",
+    "work.threads threads for torch, and no more of them at work",
     "give your runtime's pool work.threads threads, and leave torch.set_num_threads alone",
     needs=(LOADS,),
     cases="large",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.conformance.bench import Bench, reference_of
+from harness.conformance.bench import Bench, built, reference_of
 from harness.conformance.contract import Failed, NotApplicable, check
 from harness.conformance.probes import RAISES
 from harness.conformance.runners import LOADS
@@ -14,8 +14,6 @@ from harness.measure.verify import verify
 
 if TYPE_CHECKING:
     import torch
-
-    from harness.measure.loaded import LoadedCase
 
 ANSWERS = "runner.answers"
 OUTPUT = "runner.output"
@@ -166,7 +164,7 @@ def concurrent(bench: Bench) -> str | None:
 def refuses(bench: Bench) -> str | None:
     model = bench.planned.case.model
     try:
-        case = _built(bench)
+        case = built(bench)
         outputs = case.outputs(case.feeds)
     except Unsupported:
         return None
@@ -187,22 +185,13 @@ def refuses(bench: Bench) -> str | None:
 )
 def errors(bench: Bench) -> str | None:
     try:
-        case = _built(bench)
+        case = built(bench)
         case.outputs(case.feeds[:1])
     except Unsupported:
         return None
     except Exception as error:
         return None if _names(error) else f"{type(error).__name__} does not say what the model said"
     raise Failed("an output of a model that raises whenever it is called")
-
-
-def _built(bench: Bench) -> LoadedCase:
-    """The case loaded, its files made in this process."""
-    if bench.planned.builds:
-        bench.stage("building")
-        work = bench.unloaded()
-        work.runner.build(work)
-    return bench.case()
 
 
 def _about(bench: Bench) -> str:

@@ -66,7 +66,19 @@ def _fusion(work: harness.Work, optimised: Path) -> dict[str, Any]:
         "operators_optimised": dict(after.most_common()),
         "fused": dict(sorted(fused.items())),
         "casts_added": max(0, after["Cast"] - before["Cast"]),
+        **_widened(optimised),
     }
+
+
+def _widened(optimised: Path) -> dict[str, str]:
+    """In which format it computes where that is not the model's: a provider without kernels for float16
+    has every node between casts to float32, by this name.
+    """
+    import onnx
+
+    nodes = onnx.load(optimised, load_external_data=False).graph.node
+    casts = any(n.op_type == "Cast" and n.name.startswith("InsertedPrecisionFreeCast") for n in nodes)
+    return {"arithmetic": "float32"} if casts else {}
 
 
 def _operators(path: Path) -> Counter[str]:

@@ -46,9 +46,12 @@ class Kits:
 
     def failed(self, what: str, component: str = "", timeout_s: float = 120.0) -> dict[str, str]:
         """`component check` -> the reason, of every check that fails."""
-        kit = self.kit(what, timeout_s)
-        results = [kit.result(i) for i in self.items(what, component, timeout_s)]
+        results = self.results(what, component, timeout_s)
         return {f"{r.component} {r.check}": r.reason or "" for r in results if r.status == FAILED}
+
+    def results(self, what: str, component: str = "", timeout_s: float = 120.0) -> list[CheckResult]:
+        kit = self.kit(what, timeout_s)
+        return [kit.result(i) for i in self.items(what, component, timeout_s)]
 
     def close(self) -> None:
         for kit in self._kits.values():

@@ -1,6 +1,8 @@
 """`harness plugins check` as people and programs call it."""
 
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -183,6 +185,22 @@ def test_what_is_left_out_cannot_be_checked(check, site, monkeypatch):
 def test_a_module_of_the_current_folder(check, tmp_path):
     (tmp_path / "here_it_is.py").write_text(PRECISION.format(name="here"))
     assert check("here_it_is", "--only", "plugin.loads,precision.tolerance")[0] == 0
+
+
+def test_a_terminal_shows_which_check_is_being_made_and_a_pipe_gets_nothing_of_it(tmp_path):
+    words = [sys.executable, "-m", "harness", "plugins", "check", str(LISTENER), "--only", "listener.stdout"]
+    ours, theirs = pty.openpty()
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=theirs, check=False, cwd=tmp_path)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert "plugin listener_prints.py: listener.stdout" in shown
+    assert "0 checks done" in shown
+    # What is data stays free of it.
+    assert done.returncode == 1
+    assert b"\x1b" not in done.stdout
+    assert b"checks done" not in done.stdout
+    assert b"listener.stdout: FAILED" in done.stdout
 
 
 @pytest.mark.slow

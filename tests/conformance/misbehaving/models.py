@@ -4,8 +4,9 @@ import ctypes
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
 
 import harness
@@ -236,6 +237,86 @@ class DefaultDtype(Base):
 
     def inputs(self, params, batch_size):
         return harness.Inputs(torch.randn(batch_size, WIDTH, dtype=torch.float32))
+
+
+class DefaultDtypeBefore(Base):
+    """As people do it: the dtype is set for the weights, and the inputs are drawn in it as well."""
+
+    name = "double-by-default"
+
+    def build(self, params):
+        module = linear()
+        torch.set_default_dtype(torch.float64)
+        return module
+
+
+class KeepsFirst(Base):
+    name = "keeps-first"
+
+    def build(self, params):
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = linear()
+                self.kept = None
+
+            def forward(self, x):
+                if self.kept is None or len(self.kept) != len(x):
+                    self.kept = self.linear(x)
+                return self.kept
+
+        return Net()
+
+
+class KeepsForAll(Base):
+    name = "keeps-for-all"
+    kept = {}
+
+    def build(self, params):
+        kept = self.kept
+
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = linear()
+
+            def forward(self, x):
+                return kept.setdefault(x.shape, self.linear(x))
+
+        return Net()
+
+
+class Choice(Base):
+    name = "one-choice"
+
+    @dataclass(frozen=True)
+    class Params:
+        kind: Literal["plain", "wide"] = "plain"
+
+    def inputs(self, params, batch_size):
+        return harness.Inputs(torch.randn(batch_size, WIDTH if params.kind == "plain" else 2 * WIDTH))
+
+
+class RangeEnd(Base):
+    name = "end-of-range"
+
+    @dataclass(frozen=True)
+    class Params:
+        scale: Annotated[int, msgspec.Meta(ge=1, le=8)] = 1
+
+    def reference(self, params, module, inputs):
+        return module(*inputs.args) * (1 if params.scale < 8 else 1.01)
+
+
+class Hangs(Base):
+    name = "hangs"
+
+    def build(self, params):
+        class Net(torch.nn.Module):
+            def forward(self, x):
+                time.sleep(3600)
+
+        return Net()
 
 
 class Capped(Base):

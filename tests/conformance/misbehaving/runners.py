@@ -102,13 +102,21 @@ class Patches(Base):
         return super().load(work)
 
 
-class TwoThreads(Base):
-    name = "two-threads"
+class MoreThreads(Base):
+    name = "more-threads"
 
     def load(self, work):
         session = super().load(work)
-        torch.set_num_threads(2)
+        torch.set_num_threads(work.threads + 1)
         return session
+
+
+class OneThread(Base):
+    name = "one-thread"
+
+    def load(self, work):
+        torch.set_num_threads(1)
+        return super().load(work)
 
 
 class Busy(Base):
@@ -237,6 +245,23 @@ class FallsBack(Base):
             return super().load(work)
         except RuntimeError:
             return super().load(work)
+
+
+class Widens(Base):
+    """Takes weights in bfloat16, computes in float32 and casts the output back."""
+
+    name = "widens"
+
+    def load(self, work):
+        if work.case.precision != "bf16-true":
+            return super().load(work)
+        module = work.module.float()
+
+        def call(*args, **kwargs):
+            args, kwargs = changed((args, kwargs), lambda t: t.float())
+            return changed(module(*args, **kwargs), lambda t: t.to(torch.bfloat16))
+
+        return self.session(work, call)
 
 
 class Swallows(Base):
