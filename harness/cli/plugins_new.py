@@ -45,5 +45,8 @@ def command(name: str, directory: Path, **given: bool) -> int:
     click.echo("to try it as it is:")
     for line in commands_of(names, str(folder)):
         click.echo(f"  {line}")
-    click.echo(f"to make it yours: grep -rn CHANGE: {shlex.quote(str(folder))}")
+    # Of the files with something to say alone: what pip leaves beside them repeats some of it.
+    files = (folder / "pyproject.toml", folder / names.module)
+    settings, module = (shlex.quote(str(path)) for path in files)
+    click.echo(f"to make it yours: grep -n CHANGE: {settings} {module}/*.py")
     return ExitCode.FINE

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
@@ -56,12 +57,20 @@ def names_of(text: str, kinds: Iterable[str]) -> Names:
         )
     distribution = re.sub(r"[-_.]+", "-", text).lower()
     module = distribution.replace("-", "_")
-    instead = f"try {_PREFIX}{distribution}"
+    component = distribution.removeprefix(_PREFIX)
+    instead = f"try {_PREFIX}{'my-' * keyword.iskeyword(component)}{component}"
     if not module.isidentifier() or keyword.iskeyword(module):
         raise UsageError(f"{text!r} makes no module that Python can import: {module}", instead)
+    if keyword.iskeyword(component):
+        raise UsageError(
+            f"{text!r} would bring something called {component!r}, which is a word of Python", instead
+        )
+    # Also those that this system or this version has not: the package is installed elsewhere, too.
+    if module in sys.stdlib_module_names:
+        raise UsageError(f"{text!r} would hide the module {module!r} of Python itself", instead)
     if module in _FOLDERS:
         raise UsageError(f"{text!r} is the name of a folder beside the module", instead)
-    names = Names(distribution, module, distribution.removeprefix(_PREFIX), wanted)
+    names = Names(distribution, module, component, wanted)
     _refuse_taken(names)
     return names
 

@@ -43,6 +43,22 @@ def test_what_is_no_name_of_a_package_is_refused(text):
 def test_what_makes_no_module_is_refused_with_a_name_that_does(text):
     with pytest.raises(UsageError, match="makes no module that Python can import") as caught:
         names_of(text, ["model"])
+    again = caught.value.hint.removeprefix("try ")
+    assert names_of(again, ["model"]).distribution == again
+
+
+@pytest.mark.parametrize("text", ["harness-class", "harness_lambda"])
+def test_a_word_of_python_is_no_name_of_what_a_package_brings(text):
+    with pytest.raises(UsageError, match="is a word of Python") as caught:
+        names_of(text, ["model"])
+    again = caught.value.hint.removeprefix("try ")
+    assert names_of(again, ["model"]).distribution == again
+
+
+@pytest.mark.parametrize("text", ["json", "msvcrt"])
+def test_no_package_hides_a_module_of_python_here_or_elsewhere(text):
+    with pytest.raises(UsageError, match=f"would hide the module '{text}' of Python itself") as caught:
+        names_of(text, ["model"])
     assert caught.value.hint == f"try harness-{text}"
 
 
@@ -58,7 +74,6 @@ def test_what_is_a_folder_of_every_package_is_no_name_of_its_module(text):
     [
         ("torch", "model", "torch .* is installed already"),
         ("pytorch-inference-lab", "model", "is installed already"),
-        ("json", "model", "there is a module 'json' already"),
         ("harness", "model", "there is a module 'harness' already"),
         ("harness-plugins", "model", "there is a module 'harness_plugins' already"),
         ("harness-mlp", "model", "the box has a model 'mlp' already"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,24 @@ def test_a_folder_with_a_space_is_quoted_in_the_commands(tmp_path, capsys):
     _, out, _ = harness("plugins", "new", "x-y", "--directory", tmp_path / "my work", capsys=capsys)
     assert f"pip install -e '{tmp_path}/my work/x-y[test]'\n" in out
     assert f"python -m pytest '{tmp_path}/my work/x-y'\n" in out
+
+
+def test_the_places_to_change_are_found_and_not_what_an_installation_left(tmp_path, capsys):
+    _, out, _ = harness(
+        "plugins", "new", "harness-example", "--directory", tmp_path / "my work", capsys=capsys
+    )
+    folder = tmp_path / "my work" / "harness-example"
+    left = folder / "harness_example.egg-info" / "PKG-INFO"
+    left.parent.mkdir()
+    left.write_text((folder / "README.md").read_text())
+    (line,) = [x.partition(": ")[2] for x in out.splitlines() if x.startswith("to make it yours: ")]
+    inside = next(x for x in (folder / "README.md").read_text().splitlines() if x.startswith("grep"))
+    for command in (line, f"cd {shlex.quote(str(folder))} && {inside}"):
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        hits = done.stdout.splitlines()
+        assert len(hits) >= 4
+        assert all("# CHANGE: " in hit for hit in hits), hits
+        assert {Path(hit.partition(":")[0]).name for hit in hits} == {"pyproject.toml", "model.py"}
 
 
 def test_an_empty_folder_is_filled_and_another_is_left_as_it_is(tmp_path, capsys):
