@@ -15,7 +15,7 @@ from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_b
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
 from harness.records.events import OK, Sample, Timing, Verification, worst
-from harness.records.noise import BlockNoise
+from harness.records.noise import UNTOLD, BlockNoise
 from harness.records.report import (
     SCHEMA,
     Aim,
@@ -47,7 +47,17 @@ def analyse(run: StoredRun) -> Report:
         planned.id: _Analysed(planned, by_case.get(planned.id, []), run) for planned in header.plan.cases
     }
     records = [a.record(analysed) for a in analysed.values()]
-    return Report(SCHEMA, run_info(run), header.plan.environment, mark_best(records), proofs=list(run.proofs))
+    info = run_info(run)
+    busy = info.noise.busy if info.noise is not None else None
+    records = [_doubted(r, busy) for r in records] if busy else mark_best(records)
+    return Report(SCHEMA, info, header.plan.environment, records, proofs=list(run.proofs))
+
+
+def _doubted(record: Record, busy: str) -> Record:
+    """A record of a run that other work disturbed too much: its numbers stand, and no row is the best."""
+    if record.latency_ms is None:
+        return record
+    return replace(record, break_even_calls=None, warnings=[*record.warnings, f"{UNTOLD}{busy}"])
 
 
 def record_of(run: StoredRun, case_id: str) -> Record:

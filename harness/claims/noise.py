@@ -14,16 +14,10 @@ from harness.claims.metrics import LIMITS, Metric
 from harness.records.claims import NOT_TESTABLE, Answer
 from harness.records.report import Report
 
-TOO_MUCH = 0.5
-"""A larger share of suspect blocks than this is no measurement of the machine, but of its other work, too."""
-
 
 def busy(report: Report) -> str | None:
     """How busy the machine was, if it was too busy; None if not, or without audits."""
-    found = report.run.noise
-    if found is None or found.suspect <= TOO_MUCH * found.blocks:
-        return None
-    return f"the machine was busy ({found.suspect} of {found.blocks} blocks suspect)"
+    return report.run.noise.busy if report.run.noise is not None else None
 
 
 def of_time(metric: Metric) -> bool:

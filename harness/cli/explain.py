@@ -110,7 +110,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         out = codec.pretty(sentences) if given["format_"] == options.JSON else "\n".join(lines) + "\n"
         write(out, given["output"])
         return code or ExitCode.FINE
-    chosen = choices(report.records, limits)
+    busy = whole.run.noise.busy if whole.run.noise is not None else None
+    chosen = choices(report.records, limits, busy)
     if given["format_"] == options.JSON:
         write(codec.pretty(report), given["output"])
     elif given["format_"] == options.MARKDOWN:

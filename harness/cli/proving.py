@@ -132,6 +132,11 @@ def fall(ctx: click.Context, given: dict[str, Any], shown: Report, whole: Report
     from harness.prove.waterfall import waterfall
 
     best = [r for r in shown.records if r.best and r.speedup is not None and not r.is_baseline]
+    busy = whole.run.noise.busy if whole.run.noise is not None else None
+    if busy:
+        raise UsageError(
+            f"no way to show: which row is fastest cannot be told, {busy}", "measure again when it is idle"
+        )
     if not best:
         raise UsageError(
             "no way to show: the baseline itself is the best row of every group",

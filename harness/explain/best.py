@@ -41,10 +41,16 @@ class Choice:
     """Those within the limits that no other equals in latency, memory and error and beats in one of them."""
     excluded: list[tuple[Record, str]]
     """What broke a limit, or is not correct, and why."""
+    untold: str | None = None
+    """Why it cannot be told which one is best, although there are candidates."""
 
 
-def choices(records: Sequence[Record], limits: Limits) -> list[Choice]:
-    """A choice for each model, batch size, device and number of threads."""
+def choices(records: Sequence[Record], limits: Limits, busy: str | None = None) -> list[Choice]:
+    """A choice for each model, batch size, device and number of threads.
+
+    Args:
+        busy: how busy the machine was, if it was too busy for one to be best.
+    """
     groups: dict[tuple[str, int, str, int], list[Record]] = {}
     for record in records:
         if record.latency_ms is not None:
@@ -59,6 +65,9 @@ def choices(records: Sequence[Record], limits: Limits) -> list[Choice]:
                 fit.append(record)
             else:
                 excluded.append((record, why))
+        if fit and busy:
+            found.append(Choice(title, None, [], excluded, busy))
+            continue
         best = min(fit, key=_latency, default=None)
         found.append(Choice(title, best, front(fit), excluded))
     return found

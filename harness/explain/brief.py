@@ -27,9 +27,15 @@ def brief(whole: Report, shown: Sequence[Record], limits: Limits = NO_LIMITS) ->
         shown: its records to speak of.
         limits: what the best must keep.
     """
-    scene, chosen = Scene(whole), choices(shown, limits)
+    busy = whole.run.noise.busy if whole.run.noise is not None else None
+    scene, chosen = Scene(whole), choices(shown, limits, busy)
     rows = [row for c in chosen if c.best is not None and (row := scene.row(c.best.id)) is not None]
     best = _subject(rows)
+    if best is None and busy and any(c.untold for c in chosen):
+        return [
+            f"Which configuration is fastest cannot be told: {busy}.",
+            "Measure again when the machine is idle: `harness doctor` names what disturbs it.",
+        ]
     if best is None:
         if limits.given and chosen:
             why = "; ".join(f"{r.label['runner']} {r.case.precision}: {w}" for r, w in chosen[0].excluded)

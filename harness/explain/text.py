@@ -180,7 +180,9 @@ def _choice(choice: Choice, limits: Limits, style: Style) -> list[str]:
     model, batch, device, threads = choice.title
     within = " within the limits" if limits.given else ""
     head = f"{model}  batch {batch}  {device}, {threads} thread{'s' * (threads != 1)}: "
-    if choice.best is None:
+    if choice.untold is not None:
+        lines = style.wrap(f"{head}which one is fastest cannot be told: {choice.untold}", 0)
+    elif choice.best is None:
         lines = style.wrap(f"{head}no correct configuration{within}", 0)
     else:
         lines = style.wrap(f"{head}fastest correct{within}: {_candidate(choice.best)}", 0)

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+TOO_MUCH = 0.5
+"""A larger share of suspect blocks than this is no measurement of the machine, but of its other work, too."""
+UNTOLD = "which row is fastest, and whether a slow start pays off, cannot be told: "
+"""How a warning of a record begins whose run was disturbed too much."""
+
 
 @dataclass(frozen=True)
 class BlockNoise:
@@ -54,3 +59,10 @@ class NoiseSummary:
     """How many of them have a flag."""
     flags: dict[str, int] = field(default_factory=dict)
     """How many blocks each channel found suspect, the most frequent first."""
+
+    @property
+    def busy(self) -> str | None:
+        """How busy the machine was, if it was too busy to say what is faster; None if not."""
+        if self.suspect <= TOO_MUCH * self.blocks:
+            return None
+        return f"the machine was busy ({self.suspect} of {self.blocks} blocks suspect)"

@@ -10,6 +10,7 @@ import harness
 from harness.analyse.noise import line
 from harness.explain.text import coverage_text, first_findings
 from harness.records.events import STATUSES
+from harness.records.noise import UNTOLD
 from harness.report import numbers
 from harness.report.tighten import how_to_tighten
 
@@ -144,6 +145,8 @@ def note(record: harness.Record) -> str:
 def pay_off(record: harness.Record) -> list[str]:
     """When a slower start is earned back, if the start is slow enough to ask."""
     ready, calls = record.ready_s, record.break_even_calls
+    if any(w.startswith(UNTOLD) for w in record.warnings):
+        return []
     if record.speedup is None or ready is None or ready.cold is None or ready.cold < 1:
         return []
     if calls is None:

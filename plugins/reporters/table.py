@@ -94,7 +94,7 @@ def _codes(record: harness.Record | None) -> tuple[str, ...]:
 
 
 def _legend(measured: list[harness.Record], shown: list[rows.Column]) -> str:
-    parts = ["* fastest correct, which is no verdict"]
+    parts = ["* fastest correct, which is no verdict"] if any(r.best for r in measured) else []
     if any(c.key == "interval" for c in shown) and any(r.replicates > 1 for r in measured):
         parts.append("±95 %: interval over processes")
     if any(c.key == "sustained" for c in shown):

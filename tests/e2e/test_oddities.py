@@ -53,7 +53,9 @@ def test_an_odd_model_keeps_its_row_and_the_reader_is_told(swept, model, status,
 
 def test_what_was_not_verified_is_never_the_best(swept):
     assert not swept.record(model="empty")["best"]
-    assert swept.record(model="branch")["best"]
+    noise = swept.report["run"]["noise"]
+    if noise["suspect"] <= 0.5 * noise["blocks"]:  # else nothing is called the best
+        assert swept.record(model="branch")["best"]
 
 
 @pytest.mark.slow
