@@ -32,6 +32,8 @@ class Adopted(Model):
         self.name = target.name  # type: ignore[misc]
         self.summary = f"from {target.where}"  # type: ignore[misc]
         self.described = [drawn.parse(text) for text in target.given.inputs]
+        if target.given.file is not None:
+            drawn.check_file(target.given.file)
         names = [d.name for d in self.described]
         if len(set(names)) < len(names):
             raise UsageError(f"--input names one input twice: {', '.join(names)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 DTYPES = (*FLOATS, *INTEGERS, "bool")
 _LARGEST = 1 << 40
+_FLOAT_ENDS = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.4028e38}
 _SPEC = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<dtype>\w+)\[(?P<dims>[^;\]]*)(?:;(?P<range>[^\]]*))?\]")
 _RANGE = re.compile(r"\s*(-?[\d.eE+-]+?)\s*\.\.\s*(-?[\d.eE+-]+)\s*")
 _HINT = "write it like --input x=float32[batch,3,224,224] or --input ids=int64[batch,128;0..30521]"
@@ -102,7 +105,56 @@ def _range(text: str, dtype: str, said: str | None) -> tuple[float | None, float
         raise UsageError(f"--input {text}: {said!r} is no range", "from the smallest to the largest: 0..9")
     if dtype in INTEGERS and not (low.is_integer() and high.is_integer()):
         raise UsageError(f"--input {text}: {said!r} are no whole numbers")
+    least, most = _ends(dtype)
+    if low < least or high > most:
+        raise UsageError(f"--input {text}: {dtype} has numbers from {least:.8g} to {most:.8g}, not {said}")
     return low, high
+
+
+def _ends(dtype: str) -> tuple[float, float]:
+    """The smallest and the largest number of a type."""
+    if dtype not in INTEGERS:
+        most = _FLOAT_ENDS.get(dtype, sys.float_info.max)
+        return -most, most
+    bits = int(dtype.removeprefix("u").removeprefix("int"))
+    if dtype.startswith("u"):
+        return 0, (1 << bits) - 1
+    # The largest of 64 bits is no float, and drawing takes one number more than the last.
+    most = (1 << bits - 1) - (1024 if bits == 64 else 1)
+    return -(1 << bits - 1), most
+
+
+def check_file(path: str) -> None:
+    """Looks at the head of each array of a .npz file, and at nothing else.
+
+    Raises:
+        UsageError: it cannot be read, has no arrays, or one that holds Python objects.
+    """
+    from numpy.lib import format as npy
+
+    name, hint = Path(path).name, "numpy.savez(FILE, x=...) writes such files"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                with archive.open(member) as file:
+                    version = npy.read_magic(file)
+                    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+                    _, _, dtype = read(file)
+                if dtype.hasobject:
+                    said = (
+                        f"{member.removesuffix('.npy')} holds pickled Python objects, which are never loaded"
+                    )
+                    raise UsageError(f"--inputs {name}: {said}", "store arrays of numbers")
+                if dtype.kind not in "biufc":
+                    raise UsageError(
+                        f"--inputs {name}: {member.removesuffix('.npy')} has no numbers but {dtype}"
+                    )
+            if not archive.namelist():
+                raise UsageError(f"--inputs {name} has no arrays", hint)
+    except zipfile.BadZipFile as error:
+        raise UsageError(f"--inputs {name} is no .npz file", hint) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise UsageError(f"--inputs {name} cannot be read: {error}", hint) from error
 
 
 def rows(path: str, batch_size: int) -> dict[str, torch.Tensor]:

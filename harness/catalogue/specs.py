@@ -2,11 +2,13 @@
 
 A list is separated by commas; a comma starts a new name unless `key=value` follows it while a
 name with a colon is open: `mlp:hidden_dim=4096,n_layers=8,cnn` is two models. A list inside a value
-is joined by `+`. `distribution/name` picks one of two providers of a name.
+is joined by `+`. `distribution/name` picks one of two providers of a name. A backslash before a comma
+makes it part of a file's name or of a value: `a\\,b.py:build`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,20 +31,38 @@ class Spec:
     """What the name stands for where nobody announced it: a callable in a file or a module."""
 
     def __str__(self) -> str:
-        head = f"{self.distribution}/{self.name}" if self.distribution else self.name
-        tail = ",".join(f"{k}={v}" for k, v in self.values)
+        name = targets.escaped(self.name)
+        head = f"{self.distribution}/{name}" if self.distribution else name
+        tail = ",".join(f"{k}={targets.escaped(v)}" for k, v in self.values)
         return f"{head}:{tail}" if tail else head
 
 
 def split_list(text: str) -> list[str]:
-    """One option's text as the texts of its names; see the module's docstring."""
+    """One option's text as the texts of its names; see the module's docstring.
+
+    Raises:
+        UsageError: a comma is part of the name of a file that is there.
+    """
+    _refuse_bare_commas(text)
     parts: list[str] = []
-    for piece in text.split(","):
+    for piece in targets.pieces(text):
         if parts and ":" in parts[-1] and _KEY_VALUE.match(piece.strip()):
             parts[-1] += f",{piece}"
         else:
             parts.append(piece)
     return [p.strip() for p in parts]
+
+
+def _refuse_bare_commas(text: str) -> None:
+    found = targets.split(text) if "," in text else None
+    if found is None:
+        return
+    where = found[0].where
+    if "," in where and targets.escaped(where) not in text and os.path.isfile(os.path.expanduser(where)):
+        raise UsageError(
+            f"{text!r}: a comma separates names, and {where!r} is the name of a file",
+            f"write a backslash before it, in quotes for the shell: '{found[0].text}'",
+        )
 
 
 def parse(text: str, kind: str) -> Spec:
@@ -74,6 +94,15 @@ def parse(text: str, kind: str) -> Spec:
     distribution, slash, name = head.rpartition("/")
     if not name or (slash and not distribution):
         raise UsageError(f"no {kind} name in {head!r}", "a name is `name` or `distribution/name`")
+    if kind == "model" and tail.strip().isidentifier():
+        file = f"{head}.py"
+        there = os.path.isfile(os.path.expanduser(file))
+        raise UsageError(
+            f"{tail.strip()!r} in {text!r} is no key=value",
+            f"{file} is a file: write {file}:{tail.strip()}"
+            if there
+            else f"write {head}:key=value,key=value; what makes a model in a file is FILE.py:{tail.strip()}",
+        )
     if colon and not tail.strip():
         raise UsageError(f"{text!r}: nothing follows the colon", f"write {head} alone, or {head}:key=value")
     return Spec(name, _values(text, head, tail), distribution or None)
@@ -82,7 +111,7 @@ def parse(text: str, kind: str) -> Spec:
 def _values(text: str, head: str, tail: str) -> tuple[tuple[str, str], ...]:
     """`key=value,key=value` as pairs."""
     values: list[tuple[str, str]] = []
-    for piece in tail.split(",") if tail else []:
+    for piece in targets.pieces(tail) if tail else []:
         key, equals, value = piece.partition("=")
         key = key.strip()
         if not equals or not key:
@@ -91,7 +120,7 @@ def _values(text: str, head: str, tail: str) -> tuple[tuple[str, str], ...]:
             )
         if key in dict(values):
             raise UsageError(f"{key!r} is given twice in {text!r}")
-        values.append((key, value.strip()))
+        values.append((key, targets.unescaped(value.strip())))
     return tuple(values)
 
 

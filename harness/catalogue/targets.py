@@ -21,6 +21,22 @@ _MODULE = re.compile(
 )
 _OPTION = re.compile(r";(input|inputs)=")
 SCHEME = "model:"
+_COMMA = re.compile(r"(?<!\\),")
+
+
+def pieces(text: str) -> list[str]:
+    """What commas separate; one after a backslash separates nothing."""
+    return _COMMA.split(text)
+
+
+def unescaped(text: str) -> str:
+    """The text with its commas as they are meant."""
+    return text.replace("\\,", ",")
+
+
+def escaped(text: str) -> str:
+    """The text as it is written where commas separate."""
+    return text.replace(",", "\\,")
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,8 @@ class Target:
     @property
     def text(self) -> str:
         """As it is written on the command line, without parameters."""
-        return f"{self.where}:{self.attribute}" if self.attribute else self.where
+        where = escaped(self.where)
+        return f"{where}:{self.attribute}" if self.attribute else where
 
     @property
     def source(self) -> str:
@@ -80,11 +97,11 @@ def split(text: str) -> tuple[Target, str] | None:
     for suffix in registry.formats():
         whole = re.fullmatch(rf"(?P<where>.+{re.escape(suffix)})(?::(?P<values>.*))?", text, re.S)
         if whole is not None:
-            return Target(whole["where"].strip()), whole["values"] or ""
+            return Target(unescaped(whole["where"].strip())), whole["values"] or ""
     match = _FILE.fullmatch(text) or _MODULE.fullmatch(text)
     if match is None or match["attribute"] is None:
         return None
-    return Target(match["where"].strip(), match["attribute"]), match["values"] or ""
+    return Target(unescaped(match["where"].strip()), match["attribute"]), match["values"] or ""
 
 
 def of_source(source: str) -> Target:

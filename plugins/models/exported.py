@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harness
 from harness.catalogue.adopted import Adopted
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
+
+
+_PROGRAMS = {"model.json", "serialized_exported_program.json"}
+"""Where a file of torch.export has its graph, in this version and in earlier ones."""
 
 
 class Exported(Adopted):
@@ -19,12 +25,38 @@ class Exported(Adopted):
     The file says which sizes are fixed. Where the batch is one of them, other batch sizes are unsupported.
     """
 
+    @property
+    def path(self) -> Path:
+        return Path(self.target.where).expanduser()
+
     @cached_property
     def program(self) -> Any:
         """The file as torch.export reads it."""
         import torch
 
-        return torch.export.load(Path(self.target.where).expanduser())
+        return torch.export.load(self.path)
+
+    def check(self) -> None:
+        """Raises UsageError if the file is none that torch.export wrote, or is damaged."""
+        hint = "torch.export.save(torch.export.export(model, example), FILE) writes such files"
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                members = {member.rpartition("/")[2] for member in archive.namelist()}
+        except (zipfile.BadZipFile, OSError) as error:
+            raise UsageError(f"{self.name} is no program of torch.export: {error}", hint) from error
+        # Anything else in a zip file, such as what torch.save writes, torch would try to unpickle.
+        if not members & _PROGRAMS:
+            other = "a file of torch.save" if "data.pkl" in members else "another file"
+            raise UsageError(f"{self.name} is {other} and no program of torch.export", hint)
+        try:
+            _ = self.program
+        except Exception as error:
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            if first.startswith("We ran into an error when deserializing"):  # torch does not say which
+                first = "it is damaged, or was written by another version of torch"
+            raise UsageError(
+                f"{self.name} cannot be read as a program of torch.export: {first}", hint
+            ) from error
 
     def build(self, params: Any) -> torch.nn.Module:
         import torch
@@ -43,7 +75,7 @@ class Exported(Adopted):
             def forward(self, *args: Any, **kwargs: Any) -> Any:
                 return self.module(*args, **kwargs)
 
-        return Program(torch.export.load(Path(self.target.where).expanduser()).module())
+        return Program(torch.export.load(self.path).module())
 
     def takes(self, params: Any) -> tuple[list[str], bool]:
         return list(self.program.graph_signature.user_inputs), False

@@ -61,6 +61,8 @@ class OnnxFile(Adopted):
             graph = onnx.load(self.path, load_external_data=False).graph
         except Exception as error:
             raise UsageError(f"{self.name} cannot be read as ONNX: {error}") from error
+        if not graph.output:
+            raise UsageError(f"{self.name} has no graph in it: it is empty, or no ONNX file")
         weights = {t.name for t in graph.initializer}
         return [self._input(value) for value in graph.input if value.name not in weights]
 

@@ -1,5 +1,7 @@
 """Files that are models: what they take is read from them."""
 
+import zipfile
+
 import pytest
 import torch
 
@@ -106,3 +108,27 @@ def test_a_size_that_is_open_must_be_said(graph):
 def test_what_is_no_graph_is_told(graph):
     with pytest.raises(UsageError, match=r"bad\.onnx cannot be read as ONNX"):
         filled(f"{graph}/bad.onnx")
+
+
+def test_a_damaged_file_is_one_line_and_nothing_in_it_is_run(exported, tmp_path):
+    whole = (exported / "open.pt2").read_bytes()
+    with zipfile.ZipFile(exported / "open.pt2") as good, zipfile.ZipFile(tmp_path / "odd.pt2", "w") as odd:
+        for name in good.namelist():
+            odd.writestr(name, good.read(name).replace(b"aten.embedding", b"aten.embeddinh"))
+    (tmp_path / "cut.pt2").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "empty.pt2").write_bytes(b"")
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    (tmp_path / "noise.onnx").write_bytes(bytes(range(256)))
+    torch.save(Two(), tmp_path / "saved.pt2")
+    for name, said in (
+        ("odd.pt2", "odd.pt2 cannot be read as a program of torch.export: it is damaged"),
+        ("cut.pt2", "cut.pt2 is no program of torch.export: File is not a zip file"),
+        ("empty.pt2", "empty.pt2 is no program of torch.export"),
+        ("saved.pt2", "saved.pt2 is a file of torch.save and no program of torch.export"),
+        ("empty.onnx", "empty.onnx has no graph in it"),
+        ("noise.onnx", "noise.onnx cannot be read as ONNX"),
+    ):
+        with pytest.raises(UsageError) as raised:
+            filled(str(tmp_path / name))
+        assert said in raised.value.message
+        assert "\n" not in raised.value.message

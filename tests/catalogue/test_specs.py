@@ -78,6 +78,11 @@ def test_the_same_name_twice_is_measured_once():
             "parameters follow a colon: NAME:hidden_dim=4",
         ),
         ("mlp:8", "'8' in 'mlp:8' is no key=value", "mlp:key=value"),
+        (
+            "nets:build",
+            "'build' in 'nets:build' is no key=value",
+            "what makes a model in a file is FILE.py:build",
+        ),
         ("mlp:a=1,", "is no key=value", "mlp:key=value"),
         ("mlp:=3", "is no key=value", "mlp:key=value"),
         ("mlp:a=1,a=2", "'a' is given twice", None),
@@ -115,3 +120,34 @@ def test_a_list_written_out_is_read_back_the_same(specs):
 def test_any_text_is_a_specification_or_a_usage_error(text):
     with contextlib.suppress(UsageError):
         assert all(s.name for s in parse_all([text], "model"))
+
+
+def test_a_file_without_its_ending_is_answered_with_it(tmp_path, monkeypatch):
+    (tmp_path / "models2.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        parse("models2:build", "model")
+    assert caught.value.hint == "models2.py is a file: write models2.py:build"
+
+
+def test_a_backslash_keeps_a_comma_in_a_file_name_or_a_value():
+    first, second = parse_all([r"in\,b/a\,b[1].py:build:words=x\,y,cnn"], "model")
+    assert (first.target.where, first.target.attribute) == ("in,b/a,b[1].py", "build")
+    assert (first.name, dict(first.values)) == ("a,b[1].py:build", {"words": "x,y"})
+    assert second.name == "cnn"
+    assert first.target.text == r"in\,b/a\,b[1].py:build"
+    (exported,) = parse_all([r"a\,b.onnx"], "model")
+    assert exported.target.where == "a,b.onnx"
+
+
+def test_a_bare_comma_in_the_name_of_a_file_is_told_with_how_to_write_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [s.name for s in parse_all(["a,b.py:build"], "model")] == ["a", "b.py:build"]
+    (tmp_path / "a,b.py").write_text("")
+    with pytest.raises(UsageError) as caught:
+        parse_all(["a,b.py:build"], "model")
+    assert (
+        caught.value.message == "'a,b.py:build': a comma separates names, and 'a,b.py' is the name of a file"
+    )
+    assert r"'a\,b.py:build'" in caught.value.hint
+    assert [s.name for s in parse_all([r"a\,b.py:build"], "model")] == ["a,b.py:build"]

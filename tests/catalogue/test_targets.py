@@ -1,6 +1,7 @@
 """A model that nobody announced is named by its file or module; its inputs by a line or a file."""
 
 import contextlib
+import pickle
 from pathlib import Path
 
 import numpy
@@ -236,9 +237,17 @@ def test_arrays_of_a_file_are_inputs_by_name(net, tmp_path):
 
 def test_a_file_of_arrays_is_data_and_never_code(net, tmp_path):
     numpy.savez(tmp_path / "bad.npz", x=numpy.array([print, 3], dtype=object))
-    model, params = filled("net.py:ready", file="bad.npz")
-    with pytest.raises(UsageError, match=r"bad\.npz"):
-        model.inputs(params, 1)
+    (tmp_path / "no.npz").write_bytes(pickle.dumps({"x": print}))
+    numpy.savez(tmp_path / "words.npz", x=numpy.array(["a", "b"]))
+    for file, said in (
+        ("bad.npz", "--inputs bad.npz: x holds pickled Python objects, which are never loaded"),
+        ("no.npz", "--inputs no.npz is no .npz file"),
+        ("words.npz", "--inputs words.npz: x has no numbers but <U1"),
+    ):
+        # When the model is looked for, and so before anything is measured.
+        with pytest.raises(UsageError) as raised:
+            filled("net.py:ready", file=file)
+        assert raised.value.message == said
 
 
 @pytest.mark.parametrize(
@@ -253,6 +262,10 @@ def test_a_file_of_arrays_is_data_and_never_code(net, tmp_path):
         ("x=int64[batch;5..1]", "is no range"),
         ("x=int64[batch;0.5..3]", "no whole numbers"),
         ("x=bool[batch;0..1]", "takes no range"),
+        ("x=uint8[batch;0..300]", "uint8 has numbers from 0 to 255, not 0..300"),
+        ("x=int8[batch;-129..0]", "int8 has numbers from -128 to 127"),
+        ("x=int64[batch;0..9223372036854775807]", "int64 has numbers from -9.2233"),
+        ("x=float16[batch;0..70000]", "float16 has numbers from -65504 to 65504"),
     ],
 )
 def test_a_line_that_describes_no_input_is_told(text, said):
@@ -312,3 +325,12 @@ def test_inputs_that_forward_takes_by_name_alone_are_given_by_name(tmp_path):
     inputs = model.inputs(params, 2)
     assert "scale" in inputs.kwargs
     assert model.build(params)(*inputs.args, **inputs.kwargs).shape == (2, 16)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "int32", "float16", "bfloat16", "float32"])
+def test_both_ends_of_a_type_can_be_asked_for(dtype):
+    info = torch.finfo if getattr(torch, dtype).is_floating_point else torch.iinfo
+    most = info(getattr(torch, dtype)).max
+    end = f"{float(most):.4e}" if info is torch.finfo and dtype != "float16" else f"{most:.0f}"
+    one = drawn.parse(f"x={dtype}[batch;0..{end}]")
+    assert torch.isfinite(one.tensor(64).double()).all()
