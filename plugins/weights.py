@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import harness
+
 if TYPE_CHECKING:
     import torch
 
@@ -43,12 +45,23 @@ def lost_in_int8(matrices: Iterable[tuple[str, Any]], per_channel: bool = True) 
 
 
 def linear_layers(module: torch.nn.Module) -> dict[str, torch.nn.Linear]:
-    """The linear layers that can be quantised, by name; not those whose weights others read."""
+    """The linear layers that can be quantised, by name; not those whose weights others read.
+
+    Raises:
+        Unsupported: there are none; it says whether there are some of the other kind.
+    """
     import torch
 
     kept = torch.nn.modules.linear.NonDynamicallyQuantizableLinear
-    return {
-        name: layer
-        for name, layer in module.named_modules()
-        if isinstance(layer, torch.nn.Linear) and not isinstance(layer, kept)
-    }
+    every = {name: m for name, m in module.named_modules() if isinstance(m, torch.nn.Linear)}
+    found = {name: layer for name, layer in every.items() if not isinstance(layer, kept)}
+    if found:
+        return found
+    attention = [n for n, m in module.named_modules() if isinstance(m, torch.nn.MultiheadAttention)]
+    if attention:
+        where = attention[0] or type(module).__name__
+        raise harness.Unsupported(
+            f"int8 is of linear layers, and those of this model are inside of MultiheadAttention ({where}), "
+            "which reads their weights itself and is left as it is: try -p fp32, or -r onnxruntime"
+        )
+    raise harness.Unsupported("int8 is of linear layers, and this model has none: try -p fp32")
