@@ -173,7 +173,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     message(f"saved: {path}")
     if interrupts or report.run.status == "out_of_time":
         message(f"it goes on with: harness run --resume {header.id}")
-    return _exit_code(report, interrupts, given["strict"])
+    asked = {c.id for c in header.plan.cases if not c.added}
+    return _exit_code(report, asked, interrupts, given["strict"])
 
 
 def _shown_again(old: resuming.Unfinished, given: dict[str, Any]) -> int:
@@ -351,14 +352,19 @@ def _signal_code(interrupts: Interrupts) -> ExitCode:
     return ExitCode.INTERRUPTED if interrupts.received == signal.SIGINT else ExitCode.TERMINATED
 
 
-def _exit_code(report: Report, interrupts: Interrupts, strict: bool) -> ExitCode:
+def _exit_code(report: Report, asked: set[str], interrupts: Interrupts, strict: bool) -> ExitCode:
     if interrupts:
         return _signal_code(interrupts)
     statuses = [r.status for r in report.records]
     if any(s in _BAD for s in statuses):
         measured = any(r.latency_ms for r in report.records)
         return ExitCode.CASES if measured else ExitCode.NOTHING
-    if not any(r.latency_ms for r in report.records):
-        message("nothing could be measured")
+    if not any(r.latency_ms for r in report.records if r.id in asked):
+        beside = any(r.latency_ms for r in report.records)
+        message(
+            "nothing that was asked for could be measured, only its baseline"
+            if beside
+            else "nothing could be measured"
+        )
         return ExitCode.NOTHING
     return ExitCode.CASES if strict and "unsupported" in statuses else ExitCode.FINE

@@ -161,18 +161,23 @@ class _Planner:
     # -- baselines --------------------------------------------------------------------------------
 
     def add_baselines(self, cases: dict[str, PlannedCase]) -> list[PlannedCase]:
-        """Every case with its baseline's id; baselines nobody asked for are added before them."""
+        """Every case with its baseline's id; baselines nobody asked for are added before them, where there is
+        a case that can be measured beside one.
+        """
         if self.job.baseline == "none":
             return list(cases.values())
         wanted = self._baseline_axes()
-        whole: dict[str, PlannedCase] = {}
+        beside: list[tuple[PlannedCase, PlannedCase]] = []
         for planned in cases.values():
             point = _point(planned)
             axes = {**point, **wanted}
             if not self.job.baseline:  # nobody said who it is to be: one that can run the model at all
                 axes["runner"] = self.points.reader(point["model"], axes["runner"])
-            baseline = self.case(axes, added=True)
-            if baseline.id not in cases:
+            beside.append((planned, self.case(axes, added=True)))
+        needed = {baseline.id for planned, baseline in beside if not planned.unsupported} - set(cases)
+        whole: dict[str, PlannedCase] = {}
+        for planned, baseline in beside:
+            if baseline.id in needed:
                 whole.setdefault(baseline.id, baseline)
             whole[planned.id] = replace(planned, baseline_id=baseline.id)
         return [replace(c, baseline_id=c.id) if c.added else c for c in whole.values()]

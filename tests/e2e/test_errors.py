@@ -135,3 +135,47 @@ def test_a_full_disk_ends_the_run_and_what_was_measured_is_still_shown(
     assert done.code == 2
     assert "No space left on device" in done.err
     assert "tiny  batch 1" in done.out
+
+
+ABSENT = """
+import harness
+
+
+class Absent(harness.Runner):
+    name = "absent"
+    summary = "its runtime is not installed"
+
+    def available(self):
+        return "absent is not installed: pip install absent"
+
+
+class Late(harness.Runner):
+    name = "late"
+    summary = "finds out only when it loads"
+
+    def load(self, work):
+        raise harness.Unsupported("this model cannot be taken over")
+
+
+@harness.hookimpl
+def harness_runners():
+    yield Absent()
+    yield Late()
+"""
+
+
+def test_a_run_of_nothing_that_can_run_says_so_and_measures_no_baseline_for_it(harness_command, tmp_path):
+    (tmp_path / "absent.py").write_text(ABSENT)
+    words = ("run", "-m", "mlp:hidden_dim=16", "-b", "2", "--passes", "1", "--plugin", "absent.py")
+    done = harness_command(*words, "-r", "absent")
+    assert done.code == 4
+    assert "nothing could be measured" in done.err
+    assert "absent is not installed: pip install absent" in done.out
+    assert [r["status"] for r in done.report["records"]] == ["unsupported"]
+    # Found out when the baseline is measured already: it is shown, and is no answer.
+    done = harness_command(*words, "-r", "late")
+    assert done.code == 4
+    assert "nothing that was asked for could be measured, only its baseline" in done.err
+    assert {r["status"] for r in done.report["records"]} == {"ok", "unsupported"}
+    # One of several is no fault.
+    assert harness_command(*words, "-r", "absent,eager", "-p", "fp32").code == 0

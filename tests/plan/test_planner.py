@@ -253,6 +253,15 @@ def test_a_baseline_that_nobody_asked_for_is_added_once_before_its_cases_and_fla
     assert {c.baseline_id for c in found.cases} == {found.cases[0].id}
 
 
+def test_a_baseline_for_which_nothing_would_stand_beside_it_is_not_measured():
+    found = plan(Matrix(runner=["onnxruntime"], precision=["bf16-amp", "bf16-true"]))
+    assert [c.added for c in found.cases] == [False, False]
+    assert all(c.unsupported for c in found.cases)
+    found = plan(Matrix(runner=["onnxruntime"], precision=["bf16-amp", "fp32"]))
+    assert points(found)[0][:3] == ("mlp", "eager", "fp32")
+    assert [c.added for c in found.cases] == [True, False, False]
+
+
 def test_a_baseline_has_the_models_parameters_batch_device_and_threads():
     (base, planned) = plan(
         Matrix(model=["mlp:n_layers=2"], runner=["compile"], batch_size=[3], threads=[1])
