@@ -19,6 +19,7 @@ def test_it_keeps_the_contracts(kits, component):
     assert kits.failed("box", component) == {}
 
 
+@pytest.mark.timeout(1500)  # a compiler makes each of its cases
 @pytest.mark.parametrize(
     "component", [pytest.param(r, marks=[] if r in QUICK else [pytest.mark.slow]) for r in RUNNERS]
 )

@@ -329,6 +329,9 @@ class OneBatch(Base):
 class Traces(Base):
     name = "traces"
 
+    def supports(self, case):
+        return "a trace has no int8" if case.precision.how == "quantised" else None
+
     def load(self, work):
         import warnings
 
