@@ -214,7 +214,19 @@ def test_nothing_supported_is_no_success(harness_command):
 
 def test_strict_makes_an_unsupported_case_a_fault(harness_command):
     done = harness_command(
-        "run", *TINY, "-m", "tiny", "-r", "eager,onnxruntime", "-p", "bf16", "-b", 1, "--passes", 1, "--strict"
+        "run",
+        *TINY,
+        "-m",
+        "tiny",
+        "-r",
+        "eager,onnxruntime",
+        "-p",
+        "bf16",
+        "-b",
+        1,
+        "--passes",
+        1,
+        "--strict",
     )
     assert done.code == 3
 
