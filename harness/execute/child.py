@@ -49,7 +49,7 @@ class Outcome:
     oom_told: bool = False
     """The kernel says how often that killer strikes."""
     garbled: bool = False
-    """Something that is no message came through the pipe of its answers."""
+    """The last thing that came through the pipe of its answers is no whole message."""
     log: str = ""
     """The end of what the child printed."""
     seconds: float = 0.0
@@ -143,10 +143,13 @@ class Child:
                 self._zygote.hear()
         if outcome.ended and self._more:
             self._drain(on_message)
-        outcome.garbled = self._reader.broken or (outcome.ended and self._reader.unfinished)
+        outcome.garbled = self._reader.broken or self._reader.unfinished
 
     def _breaches(self) -> bool:
-        """Looks at what it takes, when it is time to."""
+        """Whether it is to be ended for what it says or, looked at when it is time to, for what it takes."""
+        if self._reader.broken and "result" not in self.outcome.messages:
+            self.outcome.breach = Breach("failed", "its code wrote into the pipe of its answers")
+            return True
         if self.pid is None or time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + LOOK_S

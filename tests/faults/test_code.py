@@ -82,8 +82,12 @@ def test_a_runner_that_cannot_load_or_build_is_its_cases_fault_alone(lab, tmp_pa
     ("how", "said"),
     [
         ("dies", "preload of runner bad-runner is left out: it ends the process"),
-        ("raises", "preload of bad-runner failed: RuntimeError: no"),
-        ("threads", "preload of runner bad-runner is left out: it leaves 2 threads"),
+        pytest.param("raises", "preload of bad-runner failed: RuntimeError: no", marks=pytest.mark.slow),
+        pytest.param(
+            "threads",
+            "preload of runner bad-runner is left out: it leaves 2 threads",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_preload_that_fails_is_done_without(lab, tmp_path, how, said):
@@ -93,6 +97,7 @@ def test_a_preload_that_fails_is_done_without(lab, tmp_path, how, said):
     assert {r["status"] for r in lab.report(tmp_path / "results")["records"]} == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_preload_that_dies_in_a_later_zygote_only_is_done_without_there(lab, tmp_path):
     said = tmp_path / "preloads"
     done = runner(

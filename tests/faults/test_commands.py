@@ -26,7 +26,7 @@ COMMANDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_left_of_a_command_that_a_signal_ends(lab, tmp_path, command, number):
     temporary = Path(tempfile.mkdtemp(prefix="faults-"))

@@ -5,22 +5,22 @@ import re
 
 import pytest
 
-ENDED = r"^not done within 5 s, ended while verifying$"
+ENDED = r"^not done within 30 s, ended while verifying$"
 EXPECTED = {
     "nothing": ("ok", r"^$"),
-    "deaf": ("timeout", ENDED),
     "threads+daemon+files+flood+shared": ("ok", r"^$"),
     "shared-and-crash": ("crashed", r"^killed by SIGABRT \(abort\) while verifying$"),
     "kill-group": ("crashed", r"^killed by SIGKILL while verifying, by itself or another process"),
     "kill-parent": ("crashed", r"^its parent process died while it was verifying$"),
     "close-pipes": ("failed", r"^its code closed the pipe of its answers while verifying$"),
-    "garbage": ("failed", r"^its code wrote into the pipe of its answers while verifying$"),
+    "garbage": ("failed", r"^its code wrote into the pipe of its answers: ended while verifying$"),
+    "endless-garbage": ("failed", r"^its code wrote into the pipe of its answers: ended while verifying$"),
     "spread": ("failed", r"^it had started more than 512 processes: ended while verifying$"),
 }
 SLOW = {
-    "deadlock": ("timeout", ENDED.replace("5", "30")),
-    "stop": ("timeout", ENDED.replace("5", "30")),
-    "endless-garbage": ("timeout", ENDED.replace("5", "30")),
+    "deadlock": ("timeout", ENDED),
+    "deaf": ("timeout", ENDED),
+    "stop": ("timeout", ENDED),
     "half-a-message": ("failed", r"^its code wrote into the pipe of its answers while verifying$"),
     "bomb": ("failed", r"^it had started more than 512 processes: ended while verifying$"),
     "nothing": ("ok", r"^$"),
@@ -31,7 +31,7 @@ LOOPS = ["loop", "c-loop", "grandchild"]
 @pytest.fixture(scope="module")
 def swept(lab, tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    return lab.sweep(folder, "unruly.py", "unruly", "does", EXPECTED, "--timeout", 5)
+    return lab.sweep(folder, "unruly.py", "unruly", "does", EXPECTED)
 
 
 @pytest.mark.parametrize("does", EXPECTED)
@@ -60,6 +60,15 @@ def test_no_temporary_file_is_left_of_them_not_even_their_own(swept):
 def test_no_segment_of_shared_memory_and_no_semaphore_is_left_of_them(lab, swept):
     assert [x for x in lab.shared() - swept.shared if x.startswith(("psm_", "torch_"))] == []
     assert [x for x in lab.shared() if swept.mark in x] == []
+
+
+def test_a_child_that_ignores_every_signal_it_can_is_ended_when_its_time_is_over(lab, tmp_path):
+    swept = lab.sweep(tmp_path, "unruly.py", "unruly", "does", ["deaf"], "--timeout", 4)
+    record = swept.record("does", "deaf")
+    assert record["status"] == "timeout"
+    assert re.match("^not done within 4 s, ended while", record["reason"])
+    assert swept.done.returncode == 4  # nothing was measured
+    assert os.listdir(swept.temporary) == []
 
 
 @pytest.mark.slow
