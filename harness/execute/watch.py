@@ -1,7 +1,7 @@
 """What a running case takes, looked at a few times a second: memory, processes, what it prints.
 
-A look reads a few small files of /proc, for 0.04 ms, or 0.2 ms where processes have been started meanwhile; in
-the parent, and not in what is timed. What it finds is real use, never what is reserved.
+A look reads a few small files of /proc, for 0.04 ms, or 0.2 ms where processes have been started meanwhile;
+in the parent, and not in what is timed. What it finds is real use, never what is reserved.
 """
 
 from __future__ import annotations
