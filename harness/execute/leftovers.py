@@ -66,6 +66,10 @@ class SharedMemory:
         return found
 
 
+MARK = "HARNESS_ZYGOTE"
+"""A variable that all processes of a zygote inherit, with a value of its own."""
+
+
 class Orphans:
     """Processes whose parents have died come to this one, which ends them.
 
@@ -75,30 +79,28 @@ class Orphans:
 
     def __init__(self) -> None:
         self._adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
-        self._own = set(children_of(os.getpid()))
 
-    def end(self, keep: set[int]) -> None:
-        """Ends those that have come; call it when a zygote has died.
+    def end(self, zygote: str) -> None:
+        """Ends those of a zygote that has died.
 
         Args:
-            keep: the zygotes that live. Whoever is in our own session was started by this process itself.
+            zygote: the value of its mark.
         """
-        if not self._adopts:
-            return
+        mark = f"{MARK}={zygote}".encode()
         end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            ours = set(children_of(os.getpid())) - keep - self._own
-            strangers = [p for p in ours if _session(p) not in (None, os.getsid(0))]
-            if not strangers:
+        while self._adopts and time.monotonic() < end:
+            orphans = [p for p in children_of(os.getpid()) if mark in _environment(p)]
+            if not orphans:
                 return
-            for pid in strangers:
+            for pid in orphans:
                 kill_tree(pid)
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, 0)
 
 
-def _session(pid: int) -> int | None:
+def _environment(pid: int) -> list[bytes]:
+    """The variables that a process was started with."""
     try:
-        return os.getsid(pid)
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
-        return None
+        return []

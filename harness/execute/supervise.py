@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EnvironmentFault
 from harness.execute.child import Child, Outcome, tail_of
+from harness.execute.leftovers import MARK
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.zygote import MOST, children_of, kill_tree
 from harness.jobs import Job, encode_job
@@ -67,6 +69,9 @@ class ZygoteProcess:
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
         variables["TMPDIR"] = str(temporary)
+        self.mark = uuid.uuid4().hex
+        """Tells its processes from all others."""
+        variables[MARK] = self.mark
         # Another layout in every zygote: an environment of another size shifts every stack.
         variables["HARNESS_PADDING"] = "x" * random.SystemRandom().randrange(4096)
         command = [python, "-m", "harness.execute.zygote", str(theirs.fileno())]
@@ -248,10 +253,6 @@ class ZygoteProcess:
         else:
             with contextlib.suppress(OSError):
                 self.control.send(json.dumps({"kill": pid}).encode())
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     @property
     def usable(self) -> bool:

@@ -40,9 +40,9 @@ def test_nothing_is_left_of_a_command_that_a_signal_ends(lab, tmp_path, command,
         assert lab.run("run", *quick, cwd=tmp_path, **variables).returncode == 0
     process = lab.start(*shlex.split(COMMANDS[command]), cwd=tmp_path, **variables)
     try:
-        # A zygote and its child, or the folder of a process that loads the model itself: it is under way.
+        # The keeper of its folder, a zygote and its child, or a process that loads the model itself.
         lab.wait_until(
-            lambda: len(lab.descendants(process.pid)) >= 2 or any(temporary.glob("harness-serve-*")), process
+            lambda: len(lab.descendants(process.pid)) >= 3 or any(temporary.glob("harness-serve-*")), process
         )
         children = lab.descendants(process.pid)
         process.send_signal(number)
