@@ -202,7 +202,7 @@ class Launcher:
         died = not zygote.usable
         zygote.close()
         if died:
-            self._orphans.end(zygote.mark)
+            self._orphans.end(zygote.mark, zygote.orphaned)
 
     def _lane(self, lane: int) -> ZygoteProcess:
         """A ready zygote for a lane; lanes of the past are ended when there are too many."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.execute.zygote import PR_SET_CHILD_SUBREAPER, children_of, kill_tree, prctl
@@ -80,12 +81,18 @@ class Orphans:
     def __init__(self) -> None:
         self._adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
 
-    def end(self, zygote: str) -> None:
+    def end(self, zygote: str, children: Iterable[int]) -> None:
         """Ends those of a zygote that has died.
 
         Args:
             zygote: the value of its mark.
+            children: its own children, which die with it. Theirs come here only after that.
         """
+        if self._adopts:
+            for pid in children:
+                kill_tree(pid)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
         mark = f"{MARK}={zygote}".encode()
         end = time.monotonic() + PATIENCE_S
         while self._adopts and time.monotonic() < end:

@@ -91,6 +91,8 @@ class ZygoteProcess:
         self._starting: list[Child] = []
         """Children whose pids the zygote has not said yet, in the order they were asked for."""
         self._children: dict[int, Child] = {}
+        self.orphaned: list[int] = []
+        """Children that it has left by its own death."""
 
     # -- start and end ----------------------------------------------------------------------------
 
@@ -237,6 +239,7 @@ class ZygoteProcess:
                 child.outcome.exit_code, child.outcome.signal = (code, None) if code >= 0 else (None, -code)
             else:
                 child.outcome.lost = True
+        self.orphaned = list(self._children)
         self._starting.clear()
         self._children.clear()
 
