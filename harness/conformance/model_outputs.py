@@ -52,6 +52,7 @@ def calls(bench: Bench) -> str | None:
 )
 def state(bench: Bench) -> str | None:
     work = bench.work()
+    work.sets_back = False  # what is set back is not seen here
     watch = surroundings.Watch()
     for what, act in (
         ("building", work.raw_module),

@@ -29,6 +29,8 @@ class CaseWork:
         os.environ["TRITON_CACHE_DIR"] = os.path.join(job.cache, "triton")
         self.mode_changes: list[str] = []
         """What the import of a plugin, or what it makes, changes of torch for the whole process."""
+        self.sets_back = True
+        """Whether that is set back where it would change the formats of what is made later."""
         with state.set_back(self.mode_changes, "the import of a plugin"):
             catalogue = Catalogue(load(job.plugins, only={p.source for p in planned.providers}))
         owners = {p.kind: p.source for p in planned.providers}
@@ -102,7 +104,7 @@ class CaseWork:
         import torch
 
         who = f"{self.case.model}.build()"
-        with seeds.drawing(self.seed, "weights"), state.set_back(self.mode_changes, who):
+        with seeds.drawing(self.seed, "weights"), state.set_back(self.mode_changes, who, self.sets_back):
             module = self.model.build(self.params)
         if not isinstance(module, torch.nn.Module):
             raise TypeError(
@@ -117,7 +119,10 @@ class CaseWork:
             batch_size: another one than the case's.
         """
         who = f"{self.case.model}.inputs()"
-        with seeds.drawing(self.seed, f"inputs {number}"), state.set_back(self.mode_changes, who):
+        with (
+            seeds.drawing(self.seed, f"inputs {number}"),
+            state.set_back(self.mode_changes, who, self.sets_back),
+        ):
             inputs = self.model.inputs(self.params, batch_size or self.case.batch_size)
         if not isinstance(inputs, Inputs):
             raise TypeError(

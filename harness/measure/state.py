@@ -88,13 +88,14 @@ def modes() -> dict[str, str]:
 
 
 @contextmanager
-def set_back(told: list[str], who: str) -> Iterator[None]:
+def set_back(told: list[str], who: str, really: bool = True) -> Iterator[None]:
     """Around code of a plugin that makes something: what it changes for the whole process is told, and what
     would change the formats of all that is made later is set back.
 
     Args:
         told: gets a sentence for each change.
         who: the subject of the sentences.
+        really: False to tell alone.
     """
     import torch
 
@@ -104,8 +105,9 @@ def set_back(told: list[str], who: str) -> Iterator[None]:
         yield
     finally:
         told += [c for c in changes(before, modes(), who) if c not in told]
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(grad)
+        if really:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(grad)
 
 
 def _on(is_so: bool) -> str:
