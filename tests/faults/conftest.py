@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +84,7 @@ class Lab:
             FAULT_MARK=mark,
             TMPDIR=str(temporary),
         )
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
         return Swept(done, self.report(folder / "results"), mark, folder, temporary, shared)
 
     @staticmethod
