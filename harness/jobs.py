@@ -317,8 +317,10 @@ class ThroughputResult:
 # ---- the pipe -----------------------------------------------------------------------------------
 
 _LENGTH = struct.Struct("!I")
-MOST_BYTES = 256 << 20
+MOST_BYTES = 64 << 20
 """A longer message is no message of ours."""
+MOST_IN_ALL = 256 << 20
+"""Neither is what comes after so many bytes of them."""
 
 
 class Channel:
@@ -351,17 +353,26 @@ class Reader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._taken = 0
         self.broken = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[tuple[str, Any]]:
         """Messages completed by `data`. After a malformed one everything is ignored."""
+        self._taken += len(data)
+        if self._taken > MOST_IN_ALL:
+            self._give_up()
         if self.broken:
             return
         self._buffer += data
         while len(self._buffer) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._buffer)
             if length > MOST_BYTES:
-                self.broken = True
+                self._give_up()
                 return
             end = _LENGTH.size + length
             if len(self._buffer) < end:
@@ -371,7 +382,11 @@ class Reader:
             try:
                 message = codec.decode(body, dict[str, Any])
                 name, content = str(message["name"]), message["body"]
-            except (codec.DecodeError, KeyError):
-                self.broken = True
+            except (codec.DecodeError, KeyError, RecursionError):
+                self._give_up()
                 return
             yield name, content
+
+    def _give_up(self) -> None:
+        self.broken = True
+        self._buffer.clear()

@@ -19,7 +19,7 @@ from harness.claims.points import Here
 from harness.cli import aiming, options
 from harness.cli.measured import measured
 from harness.compare import differences
-from harness.errors import HarnessError, PluginError, UsageError
+from harness.errors import HarnessError, PluginError, Terminated, UsageError
 from harness.execute import probe
 from harness.execute.run import RunRequest
 from harness.jobs import Matrix
@@ -64,7 +64,7 @@ def stock(asked: Asked) -> dict[str, Any] | None:
         return found
     try:
         return probe.ask(PluginRequest.from_options(asked.plugins), key)
-    except (PluginError, UsageError):
+    except (PluginError, UsageError, Terminated):
         raise
     except HarnessError:
         return None

@@ -20,6 +20,7 @@ from harness.catalogue.targets import split
 from harness.cli import aiming, options, resuming
 from harness.cli.display import LiveDisplay, PlainDisplay, how_long
 from harness.cli.show import in_order, message, reporter, show, show_details
+from harness.cli.sizes import size
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.ceilings import known_or_measured
 from harness.execute.launch import Launcher
@@ -87,6 +88,13 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
     metavar="S",
     help="Seconds of one such window.",
 )
+@click.option(
+    "--memory-limit",
+    callback=size,
+    metavar="SIZE",
+    help="What a process may hold with all that it starts, like 8GiB; more is out_of_memory.  "
+    "[default: what the machine has]",
+)
 @click.option("--memory/--no-memory", default=True, help="Measure memory, in a process of its own.")
 @click.option(
     "--anatomy/--no-anatomy",
@@ -131,6 +139,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         launcher(interrupts) as zygotes,
     ):
         interrupts.on_second = zygotes.kill
+        zygotes.memory_limit = request.settings.memory_limit_bytes
         try:
             plan = make_plan(request, zygotes, Scenario())
             if not given["plan_only"]:
@@ -208,6 +217,7 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
             timeout_s=given["timeout"],
             tolerance=given["tolerance"],
             memory=given["memory"],
+            memory_limit_bytes=given["memory_limit"],
             anatomy=given["anatomy"],
             throughput=given["throughput"] or given["callers"] is not None,
             callers=given["callers"],

@@ -37,12 +37,12 @@ def take(texts: tuple[str, ...]) -> tuple[dict[str, Any], str | None]:
         click.echo("taking stock of this machine, once ...", err=True)
     # Here and not above: what is cached is to be shown as quickly as `ls` would.
     from harness.catalogue.loading import PluginRequest
-    from harness.errors import PluginError, UsageError
+    from harness.errors import PluginError, Terminated, UsageError
     from harness.execute import probe
 
     try:
         return probe.ask(PluginRequest.from_options(texts), key), None
-    except (PluginError, UsageError):
+    except (PluginError, UsageError, Terminated):
         raise
     except HarnessError as error:
         return inventory.builtins(), error.message

@@ -29,6 +29,7 @@ ANSWERS = "model.answers"
 )
 def state(bench: Bench) -> str | None:
     work = bench.work()
+    work.sets_back = False  # what is set back is not seen here
     watch = surroundings.Watch()
     for what, act in (("building", work.raw_module), ("drawing inputs", lambda: work.raw_inputs(0))):
         bench.stage(what)
@@ -63,6 +64,7 @@ def calls(bench: Bench) -> str | None:
 )
 def call_state(bench: Bench) -> str | None:
     work = bench.work()
+    work.sets_back = False
     module, inputs = work.raw_module(), work.raw_inputs(0)
     watch = surroundings.Watch()
     bench.stage("calling the module")

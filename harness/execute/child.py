@@ -1,7 +1,7 @@
 """A job under way in a child process, as the parent sees it: its messages, its end, its pauses.
 
 The parent sleeps in one `select`: it wakes for a message, the end of the child, the deadline or a
-signal, and for nothing else.
+signal, and four times a second for a look at what the child takes (see `harness.execute.watch`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from harness.execute.leftovers import SharedMemory
 from harness.execute.signals import Interrupts
+from harness.execute.watch import LOOK_S, Breach, Watch
 from harness.jobs import Reader
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 KILL_PATIENCE_S = 10.0
 _LOG_TAIL = 2000
+_AT_ONCE = 4 << 20
+"""So many bytes of answers are taken before the deadline and signals are looked at again."""
 
 
 @dataclass
@@ -37,11 +42,22 @@ class Outcome:
     interrupted: bool = False
     lost: bool = False
     """The zygote died under it."""
+    breach: Breach | None = None
+    """What it did that it was ended for."""
     oom_killed: bool = False
     """The kernel's out-of-memory killer struck while it ran."""
+    oom_told: bool = False
+    """The kernel says how often that killer strikes."""
+    garbled: bool = False
+    """The last thing that came through the pipe of its answers is no whole message."""
     log: str = ""
     """The end of what the child printed."""
     seconds: float = 0.0
+
+    @property
+    def ended_by_others(self) -> bool:
+        """Whether it was not the harness that ended it."""
+        return not (self.timed_out or self.interrupted or self.breach)
 
     @property
     def ended(self) -> bool:
@@ -56,9 +72,19 @@ class Child:
         answers: the end of the pipe its messages come from; closed by `close`.
         commands: the end of the pipe it takes commands from; closed by `close`.
         log: the file it prints to; closed by `close`.
+        temporary: the folder of its temporary files; removed by `close`.
+        memory: bytes that it may hold; None for what the machine has.
     """
 
-    def __init__(self, zygote: ZygoteProcess, answers: int, commands: int, log: IO[bytes]) -> None:
+    def __init__(
+        self,
+        zygote: ZygoteProcess,
+        answers: int,
+        commands: int,
+        log: IO[bytes],
+        temporary: str,
+        memory: int | None = None,
+    ) -> None:
         self.outcome = Outcome()
         self.pid: int | None = None
         """Known once the zygote has said it."""
@@ -66,11 +92,15 @@ class Child:
         self._answers = answers
         self._commands = commands
         self._log = log
+        self._temporary = temporary
+        self._watch = Watch(memory, log.fileno())
+        self._next_look = time.monotonic() + LOOK_S
+        self._shared = SharedMemory()
         self._reader = Reader()
         self._more = True
         self._stopped = False
         self._began = time.monotonic()
-        self._oom_before = _oom_kills()
+        self._oom_before = oom_kills()
 
     # -- waiting ----------------------------------------------------------------------------------
 
@@ -81,7 +111,8 @@ class Child:
         until: Callable[[], bool] = lambda: False,
         on_message: Callable[[str, Any], None] = lambda name, body: None,
     ) -> None:
-        """Waits for its end, the deadline or a signal, which both end it, or until something is so.
+        """Waits for its end, or the deadline, a signal or more than it may take, which all end it, or until
+        something is so.
 
         Args:
             deadline: by `time.monotonic`.
@@ -95,7 +126,10 @@ class Child:
                 outcome.timed_out = not outcome.interrupted
                 killed_at = time.monotonic()
                 self._kill()
-            limit = deadline if killed_at is None else killed_at + KILL_PATIENCE_S
+            elif killed_at is None and self._breaches():
+                killed_at = time.monotonic()
+                self._kill()
+            limit = min(deadline, self._next_look) if killed_at is None else killed_at + KILL_PATIENCE_S
             if killed_at is not None and time.monotonic() > limit:
                 outcome.lost = True
                 break
@@ -109,6 +143,18 @@ class Child:
                 self._zygote.hear()
         if outcome.ended and self._more:
             self._drain(on_message)
+        outcome.garbled = self._reader.broken or self._reader.unfinished
+
+    def _breaches(self) -> bool:
+        """Whether it is to be ended for what it says or, looked at when it is time to, for what it takes."""
+        if self._reader.broken and "result" not in self.outcome.messages:
+            self.outcome.breach = Breach("failed", "its code wrote into the pipe of its answers")
+            return True
+        if self.pid is None or time.monotonic() < self._next_look:
+            return False
+        self._next_look = time.monotonic() + LOOK_S
+        self.outcome.breach = self._watch.look(self.pid, self._zygote.adopted())
+        return self.outcome.breach is not None
 
     def wait_for(self, name: str, deadline: float, interrupts: Interrupts | None = None) -> Any:
         """Waits for the next message of that name and returns its body; None if the child ends first."""
@@ -123,16 +169,19 @@ class Child:
 
     def _drain(self, on_message: Callable[[str, Any], None]) -> bool:
         """Takes what the pipe holds; False at its end."""
-        while True:
+        taken = 0
+        while taken < _AT_ONCE:
             try:
                 data = os.read(self._answers, 1 << 16)
             except BlockingIOError:
                 return True
             if not data:
                 return False
+            taken += len(data)
             for name, body in self._reader.feed(data):
                 self.outcome.messages[name] = body
                 on_message(name, body)
+        return True
 
     # -- what it is told --------------------------------------------------------------------------
 
@@ -172,7 +221,13 @@ class Child:
         os.close(self._commands)
         outcome.log = tail_of(self._log.fileno())
         self._log.close()
-        outcome.oom_killed = outcome.signal == signal.SIGKILL and _oom_kills() > self._oom_before
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._shared.clear()
+        before, after = self._oom_before, oom_kills()
+        outcome.oom_told = before is not None and after is not None
+        struck = (after or 0) > (before or 0)
+        killed = outcome.lost or outcome.signal == signal.SIGKILL
+        outcome.oom_killed = struck and killed and outcome.ended_by_others
         outcome.seconds = time.monotonic() - self._began
         return outcome
 
@@ -184,10 +239,10 @@ def tail_of(fd: int) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _oom_kills() -> int:
-    """How often the kernel's out-of-memory killer has struck so far; 0 where it does not say."""
+def oom_kills() -> int | None:
+    """How often the kernel's out-of-memory killer has struck so far; None where it does not say."""
     try:
         with open("/proc/vmstat") as file:
             return next(int(x.split()[1]) for x in file if x.startswith("oom_kill "))
     except (OSError, StopIteration):
-        return 0
+        return None

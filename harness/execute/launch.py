@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.catalogue.loading import PluginRequest
 from harness.execute.child import Outcome
+from harness.execute.leftovers import Orphans
 from harness.execute.signals import Interrupts
 from harness.execute.supervise import ZygoteProcess
 from harness.inventory import cache_home
@@ -47,6 +48,9 @@ class Launcher:
         self.imports = imports
         self.interrupts = interrupts
         self.notes: list[str] = []
+        self.memory_limit: int | None = None
+        """Bytes that a job may hold; None for what the machine has. Of zygotes that start from now on."""
+        self._orphans = Orphans()
         self.solo = sys.platform != "linux" or bool(os.environ.get(SPAWN_VARIABLE))
         if self.solo:
             self.notes.append("every replicate is a new interpreter: forking is off here")
@@ -61,9 +65,8 @@ class Launcher:
 
     def close(self) -> None:
         """Ends every zygote with all it started."""
-        for zygote in self._lanes.values():
-            zygote.close()
-        self._lanes.clear()
+        for lane in list(self._lanes):
+            self._drop(lane)
 
     @property
     def identity(self) -> dict[str, str | None]:
@@ -86,18 +89,19 @@ class Launcher:
         """
         for lane in range(min(lanes, TOGETHER) if not self.solo else 1):
             self._begin(lane)
-        self._finish(self._lanes[0])
+        self._finish(0)
 
     def _begin(self, lane: int) -> ZygoteProcess:
         if lane not in self._lanes:
             folder = self.folder / f"lane-{lane}"
             folder.mkdir(exist_ok=True)
             self._lanes[lane] = ZygoteProcess(
-                folder, self.solo, _inductor_variables(), self.python, self.imports
+                folder, self.solo, _inductor_variables(), self.python, self.imports, self.memory_limit
             )
         return self._lanes[lane]
 
-    def _finish(self, zygote: ZygoteProcess) -> None:
+    def _finish(self, lane: int) -> None:
+        zygote = self._begin(lane)
         zygote.wait_ready(self.interrupts)
         if zygote.threads > 1 and not self.solo:
             self.notes.append(
@@ -106,9 +110,26 @@ class Launcher:
             )
             self._all_solo()
             return
-        for request in self._preloads:
-            zygote.ask_preload(request)
-            zygote.preloaded(self.interrupts)
+        self._preload_all([lane])
+
+    def _preload_all(self, lanes: list[int]) -> None:
+        """Has ready zygotes preload, side by side. One that dies of it is gone afterwards, and nobody is
+        asked for that preload any more.
+        """
+        for request in list(self._preloads):
+            there = [lane for lane in lanes if lane in self._lanes]
+            for lane in there:
+                self._lanes[lane].ask_preload(request)
+            dead = [lane for lane in there if not self._lanes[lane].preloaded(self.interrupts)]
+            if dead and not self.interrupts:
+                self._preloads.remove(request)
+                self.notes.append(self._left_out(request["runner"], self._lanes[dead[0]]))
+                for lane in dead:
+                    self._drop(lane)
+
+    def _left_out(self, name: str, zygote: ZygoteProcess) -> str:
+        why = "does not end" if zygote.usable else "ends the process"
+        return f"preload of runner {name} is left out: it {why}"
 
     def _all_solo(self) -> None:
         self.close()
@@ -133,14 +154,10 @@ class Launcher:
             }
             if self._accepts(request, runner.name):
                 self._preloads.append(request)
-        others = [zygote for lane, zygote in self._lanes.items() if lane != 0]
-        for zygote in others:
-            zygote.wait_ready(self.interrupts)
-        for request in self._preloads:
-            for zygote in others:
-                zygote.ask_preload(request)
-            for zygote in others:
-                zygote.preloaded(self.interrupts)
+        others = [lane for lane in self._lanes if lane != 0]
+        for lane in others:
+            self._lanes[lane].wait_ready(self.interrupts)
+        self._preload_all(others)
 
     def _accepts(self, request: dict[str, Any], name: str) -> bool:
         """Tries one preload in the first lane, which is made anew if it does harm."""
@@ -155,8 +172,9 @@ class Launcher:
         if self.interrupts:
             return False
         self.notes.append(
-            f"preload of runner {name} is left out: it "
-            + (f"leaves {zygote.threads} threads" if alive else "ends the process")
+            f"preload of runner {name} is left out: it leaves {zygote.threads} threads"
+            if alive
+            else self._left_out(name, zygote)
         )
         self._drop(0)
         return False
@@ -174,18 +192,17 @@ class Launcher:
             if old < since or (old == lane and not zygote.usable):
                 self._drop(old)
         if lane not in self._lanes:
-            zygotes = [self._begin(n) for n in range(lane, lane + ahead)]
-            for zygote in zygotes:
+            for zygote in [self._begin(n) for n in range(lane, lane + ahead)]:
                 zygote.wait_ready(self.interrupts)
-            for request in self._preloads:
-                for zygote in zygotes:
-                    zygote.ask_preload(request)
-                for zygote in zygotes:
-                    zygote.preloaded(self.interrupts)
-        return self._lanes[lane]
+            self._preload_all(list(range(lane, lane + ahead)))
+        return self._lane(lane)
 
     def _drop(self, lane: int) -> None:
-        self._lanes.pop(lane).close()
+        zygote = self._lanes.pop(lane)
+        died = not zygote.usable
+        zygote.close()
+        if died:
+            self._orphans.end(zygote.mark, zygote.orphaned)
 
     def _lane(self, lane: int) -> ZygoteProcess:
         """A ready zygote for a lane; lanes of the past are ended when there are too many."""
@@ -195,7 +212,7 @@ class Launcher:
             for old in sorted(self._lanes)[: max(0, len(self._lanes) - TOGETHER + 1)]:
                 if old < lane:
                     self._drop(old)
-            self._finish(self._begin(lane))
+            self._finish(lane)
             if lane not in self._lanes:
                 return self._lane(lane)
         return self._lanes[lane]
@@ -209,10 +226,14 @@ class Launcher:
         on_message: Callable[[str, Any], None] = lambda name, body: None,
     ) -> Outcome:
         """Does one job in a child of the lane's zygote."""
-        zygote = self._lane(0 if self.solo else lane)
-        outcome = zygote.run(kind, job, timeout_s, self.interrupts, on_message)
+        lane = 0 if self.solo else lane
+        outcome = self._lane(lane).run(kind, job, timeout_s, self.interrupts, on_message)
+        if outcome.lost and outcome.ended_by_others and not self.interrupts:
+            # Whoever ended the zygote, a job may be innocent of it: once more, with another one.
+            self._drop(lane)
+            outcome = self._lane(lane).run(kind, job, timeout_s, self.interrupts, on_message)
         if outcome.lost or self.solo:
-            self._drop(0 if self.solo else lane)
+            self._drop(lane)
         return outcome
 
 

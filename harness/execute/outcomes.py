@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.execute.child import Outcome
+from harness.execute.limits import NO_ANSWERS, OUT_OF_MEMORY
 from harness.jobs import Failure, SampleResult
 from harness.records import codec
 from harness.records.events import OK, Sample, Verification
@@ -24,6 +25,7 @@ _DOING = {
     "profile": "profiling",
     "throughput": "calling from several callers",
 }
+_LONGEST_STAGE = 60
 _OWN_FAILURES = ("failed", "unsupported", "out_of_memory")
 """What a child can say of itself; everything else is found out by its parent."""
 _FATAL = re.compile(r"^Fatal Python error: (.*)$", re.MULTILINE)
@@ -43,7 +45,7 @@ def ending(outcome: Outcome, timeout_s: float) -> Ending:
     """Status and reason of a job, whatever it was."""
     said_stage = outcome.messages.get("stage")
     stage = said_stage if isinstance(said_stage, str) else None
-    doing = _DOING.get(stage, str(stage))
+    doing = _DOING.get(stage) or " ".join(str(stage).split())[:_LONGEST_STAGE]
     log = outcome.log.strip() or None
 
     def end(status: str, reason: str | None, detail: str | None = log) -> Ending:
@@ -53,12 +55,18 @@ def ending(outcome: Outcome, timeout_s: float) -> Ending:
         return end("interrupted", f"interrupted while {doing}")
     if outcome.timed_out:
         return end("timeout", f"not done within {timeout_s:g} s, ended while {doing}")
+    if outcome.breach is not None:
+        return end(outcome.breach.status, f"{outcome.breach.text}: ended while {doing}")
     if outcome.oom_killed:
         return end("out_of_memory", f"ended by the kernel's out-of-memory killer while {doing}")
     if outcome.lost:
         return end("crashed", f"its parent process died while it was {doing}")
     if outcome.signal is not None:
-        return end("crashed", f"{_signal_name(outcome.signal)} while {doing}{_fatal(outcome.log)}")
+        said = f"{_signal_name(outcome.signal)} while {doing}{_fatal(outcome.log)}"
+        # A library that cannot get memory mostly says so and aborts.
+        if outcome.signal == signal.SIGABRT and OUT_OF_MEMORY.search(outcome.log):
+            return end("out_of_memory", said)
+        return end("crashed", said + _sender(outcome))
     if "failure" in outcome.messages:
         failure = _message(outcome, "failure", Failure)
         if failure is not None and failure.status in _OWN_FAILURES:
@@ -68,6 +76,10 @@ def ending(outcome: Outcome, timeout_s: float) -> Ending:
                 reason = f"{doing}: {failure.reason}"
             return end(failure.status, reason, said or None)
     if "result" not in outcome.messages:
+        if outcome.garbled:
+            return end("failed", f"its code wrote into the pipe of its answers while {doing}")
+        if outcome.exit_code == NO_ANSWERS:
+            return end("failed", f"its code closed the pipe of its answers while {doing}")
         return end("failed", f"its process ended itself with code {outcome.exit_code} while {doing}")
     return end(OK, None, None)
 
@@ -79,6 +91,15 @@ def _signal_name(number: int) -> str:
         name = f"signal {number}"
     words = {"SIGSEGV": " (segmentation fault)", "SIGABRT": " (abort)", "SIGILL": " (illegal instruction)"}
     return f"killed by {name}{words.get(name, '')}"
+
+
+def _sender(outcome: Outcome) -> str:
+    """Who may have sent a SIGKILL that the harness did not send."""
+    if outcome.signal != signal.SIGKILL:
+        return ""
+    if outcome.oom_told:
+        return ", by itself or another process: the kernel's out-of-memory killer did not strike"
+    return ", probably by the kernel's out-of-memory killer"
 
 
 def _fatal(log: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 from harness import inventory
 from harness.catalogue.loading import PluginRequest
-from harness.errors import NothingMeasured
+from harness.errors import NothingMeasured, Terminated
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending
 from harness.execute.run import as_error, launcher
@@ -21,13 +22,15 @@ def ask(plugins: PluginRequest, key: str) -> dict[str, Any]:
 
     Raises:
         HarnessError: it cannot answer.
-        KeyboardInterrupt: the user would not wait.
+        KeyboardInterrupt, Terminated: a signal came.
     """
     with Interrupts() as interrupts, launcher(interrupts) as zygotes:
         try:
             return ask_with(zygotes, plugins, key)
         except Interrupted:
-            raise KeyboardInterrupt from None
+            if interrupts.received == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise Terminated("ended by a signal") from None
 
 
 def ask_with(zygotes: Launcher, plugins: PluginRequest, key: str) -> dict[str, Any]:
@@ -37,6 +40,8 @@ def ask_with(zygotes: Launcher, plugins: PluginRequest, key: str) -> dict[str, A
     found = outcome.messages.get("result")
     if not isinstance(found, dict):
         end = ending(outcome, TIMEOUT_S)
+        if end.status == "interrupted":
+            raise Interrupted
         raise as_error(
             outcome.messages.get("failure"),
             NothingMeasured(f"taking stock failed: {end.reason}", detail=end.detail),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.analyse.spreads import spreads
-from harness.catalogue.loading import PluginRequest
+from harness.catalogue.loading import PluginRequest, entry_points, plugins_disabled
 from harness.errors import HarnessError, NothingMeasured, UsageError
 from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
@@ -73,13 +73,20 @@ def make_plan(request: RunRequest, zygotes: Launcher, scenario: Scenario) -> Pla
         end = ending(outcome, PLAN_TIMEOUT_S)
         if end.status == "interrupted":
             raise Interrupted
-        named = ", ".join(request.plugins.extra)
-        hint = f"the code of a plugin may do that: {named}" if named else None
+        named = ", ".join([*request.plugins.extra, *_installed(request.plugins)])
+        hint = f"the code of a plugin may do that: {named}; leave one out with --plugin no:NAME"
         raise as_error(
             outcome.messages.get("failure"),
-            NothingMeasured(f"planning failed: {end.reason}", hint, end.detail),
+            NothingMeasured(f"planning failed: {end.reason}", hint if named else None, end.detail),
         )
     return plan
+
+
+def _installed(plugins: PluginRequest) -> list[str]:
+    """Names of the installed plugins that were loaded."""
+    if plugins_disabled():
+        return []
+    return [point.name for point, dist, _ in entry_points() if not {point.name, dist} & set(plugins.blocked)]
 
 
 def as_error(failure: object, otherwise: HarnessError) -> HarnessError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +32,8 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # nohup(1): it is to go on when the terminal is closed
             self._old[number] = signal.signal(number, self._handle)
         self._old_fd = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         return self
@@ -45,7 +49,21 @@ class Interrupts:
         if self.received is not None and number == signal.SIGINT:
             self.on_second()
             os._exit(130)
+        if number == signal.SIGHUP:
+            _leave_dead_terminals()
         self.received = self.received or number
 
     def __bool__(self) -> bool:
         return self.received is not None
+
+
+def _leave_dead_terminals() -> None:
+    """Writes to nowhere what would go to a terminal that was closed, where every write is an error."""
+    for fd in (1, 2):
+        try:
+            termios.tcgetattr(fd)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, fd)
+                os.close(null)

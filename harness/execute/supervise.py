@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -12,14 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EnvironmentFault
 from harness.execute.child import Child, Outcome, tail_of
+from harness.execute.leftovers import MARK
 from harness.execute.signals import Interrupted, Interrupts
-from harness.execute.zygote import MOST, kill_tree
+from harness.execute.zygote import MOST, children_of, kill_tree
 from harness.jobs import Job, encode_job
 
 START_TIMEOUT_S = 180.0
@@ -34,6 +37,7 @@ class ZygoteProcess:
         environment: variables that only its children are to see.
         python: another interpreter than this one's.
         imports: a module that its children need besides what all of them do.
+        memory: bytes that a job may hold; None for what the machine has.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class ZygoteProcess:
         environment: dict[str, str] | None = None,
         python: str = sys.executable,
         imports: str = "",
+        memory: int | None = None,
     ) -> None:
         self.folder = folder
+        self._memory = memory
         self.python = python
         self.identity: dict[str, str | None] = {}
         """Which harness it runs, once it is ready."""
@@ -63,6 +69,9 @@ class ZygoteProcess:
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
         variables["TMPDIR"] = str(temporary)
+        self.mark = uuid.uuid4().hex
+        """Tells its processes from all others."""
+        variables[MARK] = self.mark
         # Another layout in every zygote: an environment of another size shifts every stack.
         variables["HARNESS_PADDING"] = "x" * random.SystemRandom().randrange(4096)
         command = [python, "-m", "harness.execute.zygote", str(theirs.fileno())]
@@ -82,6 +91,8 @@ class ZygoteProcess:
         self._starting: list[Child] = []
         """Children whose pids the zygote has not said yet, in the order they were asked for."""
         self._children: dict[int, Child] = {}
+        self.orphaned: list[int] = []
+        """Children that it has left by its own death."""
 
     # -- start and end ----------------------------------------------------------------------------
 
@@ -168,8 +179,13 @@ class ZygoteProcess:
         read_end, commands = os.pipe()
         os.set_blocking(answers, False)
         log = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - closed by the child's close()
-        child = Child(self, answers, commands, log)
-        message = json.dumps({"job": str(file)}).encode()
+        # What is printed is cut off at its beginning when it is too much, and goes on at the new end.
+        fcntl.fcntl(log, fcntl.F_SETFL, fcntl.fcntl(log, fcntl.F_GETFL) | os.O_APPEND)
+        # A short name: sockets are made there, whose paths must not be long.
+        temporary = str(self.folder / f"t{self._jobs}")
+        child = Child(self, answers, commands, log, temporary, self._memory)
+        told = {"file": str(file), "temporary": temporary, "memory": self._memory}
+        message = json.dumps({"job": told}).encode()
         try:
             socket.send_fds(self.control, [message], [write_end, log.fileno(), read_end])
             self._starting.append(child)
@@ -223,8 +239,15 @@ class ZygoteProcess:
                 child.outcome.exit_code, child.outcome.signal = (code, None) if code >= 0 else (None, -code)
             else:
                 child.outcome.lost = True
+        self.orphaned = list(self._children)
         self._starting.clear()
         self._children.clear()
+
+    def adopted(self) -> list[int]:
+        """Processes that its children started and left."""
+        if self.solo:
+            return []
+        return [p for p in children_of(self._process.pid) if p not in self._children]
 
     def kill_child(self, pid: int | None) -> None:
         """Ends a child with everything it started."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sysconfig
 import time
 import traceback
@@ -13,6 +12,8 @@ from typing import Any
 
 from harness.catalogue.loading import BUILTINS, describe
 from harness.errors import HarnessError, Unsupported
+from harness.execute import limits
+from harness.execute.limits import NO_ANSWERS, OUT_OF_MEMORY
 from harness.jobs import (
     BuildResult,
     CaseJob,
@@ -26,11 +27,6 @@ from harness.jobs import (
     decode_job,
 )
 
-_OUT_OF_MEMORY = re.compile(
-    r"out of memory|can't allocate memory|not enough memory|cannot allocate memory"
-    r"|failed to allocate memory|std::bad_alloc|bad allocation|CUDA_ERROR_OUT_OF_MEMORY",
-    re.IGNORECASE,
-)
 _DETAIL = 8000
 """Characters of a traceback that are kept."""
 
@@ -51,20 +47,32 @@ _TASKS = {
 """What is done with a prepared case, for each kind of job: imported when it is asked for."""
 
 
-def main(job_file: str, fd: int, commands: int) -> int:
+def main(job_file: str, fd: int, commands: int, memory: int | None = None) -> int:
     """Does the job in `job_file`, answers on `fd`, and returns the exit code of the process.
 
     Args:
         commands: the pipe from which some jobs are told what to do next.
+        memory: the bytes that the process may hold.
     """
     channel = Channel(fd, commands)
     try:
         kind, job = decode_job(Path(job_file).read_bytes())
+        limits.hold_memory(memory, rlimit=not _device_of(job).startswith("cuda"))
         _do(kind, job, channel)
     except BaseException as error:  # KeyboardInterrupt and whatever else code may raise, too
-        channel.send("failure", failure_of(error))
+        try:
+            channel.send("failure", failure_of(error, memory))
+        except OSError:
+            traceback.print_exception(error)
+            return NO_ANSWERS
         return 1
     return 0
+
+
+def _device_of(job: Any) -> str:
+    """The device that a job is for; empty where it is for none."""
+    case = getattr(job, "case", job)
+    return case.planned.case.device if isinstance(case, CaseJob) else getattr(job, "device", "")
 
 
 def _do(kind: str, job: Any, channel: Channel) -> None:
@@ -107,8 +115,12 @@ def _do(kind: str, job: Any, channel: Channel) -> None:
         getattr(import_module(module), name)(work, job, channel)
 
 
-def failure_of(error: BaseException) -> Failure:
-    """A status and one sentence for an exception."""
+def failure_of(error: BaseException, memory: int | None = None) -> Failure:
+    """A status and one sentence for an exception.
+
+    Args:
+        memory: the bytes that this process may hold, if there is a limit.
+    """
     detail = "".join(traceback.format_exception(error))[-_DETAIL:]
     if isinstance(error, HarnessError):
         return Failure("failed", error.message, error.detail or detail, error.hint, usage=True)
@@ -116,7 +128,8 @@ def failure_of(error: BaseException) -> Failure:
         reason = " ".join(str(error).split()) or "its plugin gives no reason"
         return Failure("unsupported", reason, detail)
     if is_out_of_memory(error):
-        return Failure("out_of_memory", describe(error), detail)
+        held = "" if memory is None else f" (under --memory-limit {limits.size_text(memory)})"
+        return Failure("out_of_memory", f"{describe(error)}{held}", detail)
     if isinstance(error, SystemExit):
         return Failure("failed", f"the code ended its process: SystemExit({error.code!r})", detail)
     return Failure("failed", f"{describe(error)}{_where(error)}", detail)
@@ -126,7 +139,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocator gave up: by type, or by what it says, since runtimes raise their own."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
+    return isinstance(error, RuntimeError | OSError) and bool(OUT_OF_MEMORY.search(str(error)))
 
 
 def _where(error: BaseException) -> str:

@@ -9,8 +9,9 @@ The parent talks through a SOCK_SEQPACKET socket:
     <- {"ready": {threads, note, harness}}     harness: version and digest of what it runs
     -> {"preload": {runner, source, ...}}      run one runner's preload()
     <- {"ready": {threads, note}}
-    -> {"job": file} + 3 descriptors           the pipe for answers, the file for stdout and stderr, and
-                                               the pipe it takes commands from while it runs
+    -> {"job": {file, temporary, memory}}      the job, the folder for its temporary files, and the bytes it
+       + 3 descriptors                         may hold; the pipe for answers, the file for stdout and
+                                               stderr, and the pipe it takes commands from while it runs
     <- {"started": pid}
     -> {"kill": pid}                           end that child and everything it started
     <- {"ended": {"pid", "exit": code} | {"pid", "signal": number}}
@@ -32,6 +33,7 @@ import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
+from harness.execute import limits
 from harness.identity import identity
 from harness.machine import threads_of
 
@@ -58,7 +60,8 @@ def children_of(pid: int) -> list[int]:
                 found += [int(p) for p in file.read().split()]
     except FileNotFoundError:
         # The process or a thread has ended, or the kernel keeps no such list.
-        if os.path.exists(f"/proc/{pid}") and not os.path.exists("/proc/self/task/self/children"):
+        kept = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+        if os.path.exists(f"/proc/{pid}") and not kept:
             found = _children_by_scanning(pid)
     except OSError:
         return found
@@ -78,12 +81,14 @@ def _children_by_scanning(pid: int) -> list[int]:
 
 def kill_tree(pid: int) -> None:
     """SIGKILLs a process and all its descendants, stopping each first so that none slips away."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP)
-    for child in children_of(pid):
-        kill_tree(child)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    found = [pid]
+    for one in found:  # grows meanwhile
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one, signal.SIGSTOP)
+        found += [child for child in children_of(one) if child not in found]
+    for one in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one, signal.SIGKILL)
 
 
 def warm_imports(more: str = "") -> None:
@@ -132,6 +137,9 @@ class Zygote:
             signal.signal(signal.SIGCHLD, lambda *_: None)
             signal.set_wakeup_fd(self._wake_write)
             prctl(PR_SET_CHILD_SUBREAPER, 1)
+            # From here on it hears of its parent's end through the socket, and ends all that its children
+            # have started; a signal would end it alone.
+            prctl(PR_SET_PDEATHSIG, 0)
         while True:
             waiting: list[Any] = [self.control, self._wake_read]
             ready, _, _ = select.select(waiting, [], [])
@@ -141,7 +149,7 @@ class Zygote:
                 self.reap()
             if self.control in ready and not self.handle():
                 break
-        for child in self.children:
+        for child in children_of(os.getpid()):
             kill_tree(child)
 
     def handle(self) -> bool:
@@ -151,7 +159,9 @@ class Zygote:
             return False
         message = json.loads(data)
         if "preload" in message:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it may hang, and hear of nothing
             self.send({"ready": preload(message["preload"])})
+            prctl(PR_SET_PDEATHSIG, 0)
         elif "job" in message:
             self.start(message["job"], *fds)
         elif message.get("kill") in self.children:
@@ -162,7 +172,7 @@ class Zygote:
         with contextlib.suppress(BrokenPipeError):
             self.control.send(json.dumps(message).encode())
 
-    def start(self, job: str, answers: int, log: int, commands: int) -> None:
+    def start(self, job: dict[str, Any], answers: int, log: int, commands: int) -> None:
         """Forks a child for the job, or does it here in solo mode."""
         if self.solo:
             self.send({"started": os.getpid()})
@@ -173,6 +183,8 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.control.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
             os.setsid()
             prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != zygote:
@@ -231,7 +243,7 @@ def preload(request: dict[str, Any]) -> dict[str, Any]:
     return {"threads": threads_of(), "note": note}
 
 
-def run_job(job: str, answers: int, log: int, commands: int) -> NoReturn:
+def run_job(job: dict[str, Any], answers: int, log: int, commands: int) -> NoReturn:
     """Does the job in this process and leaves it, whatever happens."""
     code = 70
     try:
@@ -240,12 +252,13 @@ def run_job(job: str, answers: int, log: int, commands: int) -> NoReturn:
         os.dup2(log, 1)
         os.dup2(log, 2)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        limits.contain(job["temporary"])
         import faulthandler
 
         faulthandler.enable()
         from harness.execute import worker
 
-        code = worker.main(job, answers, commands)
+        code = worker.main(job["file"], answers, commands, job["memory"])
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:

@@ -48,6 +48,7 @@ class LoadedCase:
         if int(work.model.items(work.params, work.case.batch_size)) < 1:
             raise ValueError(f"{work.case.model}.items() must be at least 1")
         self._planned = job.planned
+        self._modes = state.modes()
         self._known = reference.read(job.reference)
         count = sets or calls_needed(work.case.batch_size)
         self.raw = [work.raw_inputs(k) for k in range(count)]
@@ -56,7 +57,6 @@ class LoadedCase:
         self.synchronise = devices.synchroniser(work.device)
         stateful = type(work.model).reset is not Model.reset
         self.reset = work.reset if stateful else None
-        self._modes: dict[str, str] = {}
         self.load_s = 0.0
         """Seconds of loading, without drawing random weights."""
         self.first_s = 0.0
@@ -71,9 +71,13 @@ class LoadedCase:
         Raises:
             NotReproducible: the weights are not those of the reference.
         """
-        self._modes = state.float32_modes()
         start = time.perf_counter()
-        self.session = self.work.runner.load(self.work)
+        session = self.work.runner.load(self.work)
+        if not isinstance(session, Session):
+            raise TypeError(
+                f"{self.work.case.runner}.load() must return a harness.Session, not {type(session).__name__}"
+            )
+        self.session = session
         if self.synchronise:
             self.synchronise()
         self.load_s = time.perf_counter() - start - self.work.drawing_s
@@ -90,7 +94,14 @@ class LoadedCase:
         self._bind()
 
     def _bind(self) -> None:
-        self.feeds = [self.session.bind(self.work.ready_inputs(r)) for r in self.raw]
+        ready = [self.work.ready_inputs(r) for r in self.raw]
+        # Read from what is really passed on: elsewhere than in float32 on the CPU it is a copy.
+        self._ready = [(inputs, _digest(inputs)) for inputs in ready]
+        self.feeds = [self.session.bind(inputs) for inputs in ready]
+
+    def inputs_changed(self) -> bool:
+        """Whether what goes in is no longer what was drawn."""
+        return any(_digest(inputs) != before for inputs, before in self._ready)
 
     def call(self, feed: Any) -> Any:
         """One call to the end of its work on the device; how long the first and the last one took is
@@ -132,15 +143,16 @@ class LoadedCase:
         """What really ran, read after the last call, and warnings about modes that were changed."""
         import torch
 
-        modes = state.float32_modes()
+        modes = state.modes()
         facts = {
             **self.work.precision.facts(),
             **self.session.facts(),
             "threads": torch.get_num_threads(),
-            "float32_modes": modes,
+            "float32_modes": state.float32_modes(),
             "weights_digest": self.work.weights_digest,
         }
-        return facts, [*state.changes(self._modes, modes), *self._oddities(facts["threads"])]
+        changed = [*self.work.mode_changes, *state.changes(self._modes, modes)]
+        return facts, [*changed, *self._oddities(facts["threads"])]
 
     def _oddities(self, threads: int) -> list[str]:
         """What a reader should know of a model that does more than compute."""
@@ -149,7 +161,7 @@ class LoadedCase:
             found.append(
                 f"the model or runner changed the number of threads: {self.work.threads} -> {threads}"
             )
-        if [_digest(inputs) for inputs in self.raw] != self._digests:
+        if self.inputs_changed():
             found.append("the model changes its inputs in place: later calls saw other ones")
         found += [said for said in self._values() if said is not None]
         size = self.work.case.batch_size

@@ -27,7 +27,12 @@ class CaseWork:
         # Before anything compiles: the cache of this case.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = job.cache
         os.environ["TRITON_CACHE_DIR"] = os.path.join(job.cache, "triton")
-        catalogue = Catalogue(load(job.plugins, only={p.source for p in planned.providers}))
+        self.mode_changes: list[str] = []
+        """What the import of a plugin, or what it makes, changes of torch for the whole process."""
+        self.sets_back = True
+        """Whether that is set back where it would change the formats of what is made later."""
+        with state.set_back(self.mode_changes, "the import of a plugin"):
+            catalogue = Catalogue(load(job.plugins, only={p.source for p in planned.providers}))
         owners = {p.kind: p.source for p in planned.providers}
 
         def component(kind: str, name: str) -> Any:
@@ -98,7 +103,8 @@ class CaseWork:
         """The module as the model builds it: on the CPU, in float32, under the run's seed."""
         import torch
 
-        with seeds.drawing(self.seed, "weights"):
+        who = f"{self.case.model}.build()"
+        with seeds.drawing(self.seed, "weights"), state.set_back(self.mode_changes, who, self.sets_back):
             module = self.model.build(self.params)
         if not isinstance(module, torch.nn.Module):
             raise TypeError(
@@ -112,7 +118,11 @@ class CaseWork:
         Args:
             batch_size: another one than the case's.
         """
-        with seeds.drawing(self.seed, f"inputs {number}"):
+        who = f"{self.case.model}.inputs()"
+        with (
+            seeds.drawing(self.seed, f"inputs {number}"),
+            state.set_back(self.mode_changes, who, self.sets_back),
+        ):
             inputs = self.model.inputs(self.params, batch_size or self.case.batch_size)
         if not isinstance(inputs, Inputs):
             raise TypeError(

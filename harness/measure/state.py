@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 STRICT = "ieee"
+_FLOAT32 = "float32 mode of"
 _OPERATORS = (
     "cuda.matmul",
     "cudnn.conv",
@@ -63,10 +66,65 @@ def float32_modes() -> dict[str, str]:
     return found
 
 
-def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
+def modes() -> dict[str, str]:
+    """Everything in force in this process that changes what is computed, how, or in which format."""
+    import torch
+
+    return {
+        **{f"{_FLOAT32} {name}": mode for name, mode in float32_modes().items()},
+        "default dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+        "default device": str(torch.get_default_device()),
+        "grad mode": _on(torch.is_grad_enabled()),
+        "inference mode": _on(torch.is_inference_mode_enabled()),
+        "autocast": _on(torch.is_autocast_enabled("cpu") or torch.is_autocast_enabled("cuda")),
+        "deterministic algorithms": _on(torch.are_deterministic_algorithms_enabled()),
+        "cudnn.benchmark": _on(torch.backends.cudnn.benchmark),
+        "cudnn.deterministic": _on(torch.backends.cudnn.deterministic),
+        "oneDNN": _on(bool(torch.backends.mkldnn.enabled)),
+        "flushing of subnormal numbers": _on(_flushes()),
+        "anomaly detection": _on(torch.is_anomaly_enabled()),
+        "threads between operators": str(torch.get_num_interop_threads()),
+    }
+
+
+@contextmanager
+def set_back(told: list[str], who: str, really: bool = True) -> Iterator[None]:
+    """Around code of a plugin that makes something: what it changes for the whole process is told, and what
+    would change the formats of all that is made later is set back.
+
+    Args:
+        told: gets a sentence for each change.
+        who: the subject of the sentences.
+        really: False to tell alone.
+    """
+    import torch
+
+    before = modes()
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    try:
+        yield
+    finally:
+        told += [c for c in changes(before, modes(), who) if c not in told]
+        if really:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(grad)
+
+
+def _on(is_so: bool) -> str:
+    return "on" if is_so else "off"
+
+
+def _flushes() -> bool:
+    """Whether this thread takes subnormal numbers for 0; torch only sets that."""
+    import torch
+
+    return float(torch.tensor(1e-40) * 1.0) == 0.0
+
+
+def changes(before: dict[str, str], after: dict[str, str], who: str = "the model or runner") -> list[str]:
     """Warnings for every mode that is not what it was."""
     return [
-        f"the model or runner changed the float32 mode of {name}: {before[name]} -> {after[name]}"
+        f"{who} changed the {name}: {before[name]} -> {after[name]}"
         for name in before
         if after.get(name) != before[name]
     ]

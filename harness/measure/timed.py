@@ -15,6 +15,7 @@ from harness.measure.calls import Subject
 from harness.measure.device_time import CudaStream, DeviceTime, device_time, settle
 from harness.measure.loaded import LoadedCase
 from harness.measure.nvidia import NvidiaProbe
+from harness.measure.verify import repeated
 from harness.records.events import Verification
 
 if TYPE_CHECKING:
@@ -117,15 +118,19 @@ class TimedCase:
         again = case.outputs(case.feeds[:1])
         after, more = case.verified([again[0], *self._outputs[1:]])
         before = self.verification
+        repeat = repeated(self._outputs[0], again[0], case.work.case.batch_size)
+        changed = repeat.partition(":")[0] if repeat else ""
         if before is not None and after is not None and before.passed and not after.passed:
-            reason = f"right before the timed calls, wrong after them: {after.reason}"
+            why = "its inputs are changed in place" if case.inputs_changed() else changed
+            what = f" ({why})" if why else ""
+            reason = f"right before the timed calls, wrong after them: {after.reason}{what}"
             self.verification = Verification(**{**vars(after), "reason": reason})
             self._channel.send("verification", self.verification)
-        facts, changed = case.facts()
+        facts, modes = case.facts()
         if self.clock_mhz is not None:
             facts["device_clock_mhz"] = self.clock_mhz
         self.warnings += [w for w in more if w not in self.warnings]
-        self.warnings += [*changed, *_WARM_UP_WARNINGS.get(warm_up, [])]
+        self.warnings += [*([repeat] if repeat else []), *modes, *_WARM_UP_WARNINGS.get(warm_up, [])]
         case.session.close()
         return facts
 

@@ -10,7 +10,8 @@ An absolute tolerance is blind: freshly initialised networks answer almost the s
 a constant passes it. Against the spread of the reference a constant output has error 1, zeros at
 least 1, a permuted batch about 1.4 and a 1 % scale at least 0.01, whatever the units of the output.
 Where the reference does not vary at all, its own rms is the scale (and 1 where that is 0).
-Integers and booleans must be equal, shapes equal, and nothing NaN or Inf that the reference is not.
+Integers and booleans must be equal, shapes and kinds of numbers equal, and nothing NaN or Inf that the
+reference is not.
 """
 
 from __future__ import annotations
@@ -69,6 +70,11 @@ def verify(
                 f"{len(ours)} output tensors where the reference has {len(theirs)} (call {number + 1})"
             )
         for position, (y, r) in enumerate(zip(ours, theirs, strict=True)):
+            if _kind(y) != _kind(r):
+                return failed(
+                    f"output {position} has the type {_name(y)}, the reference {_name(r)}: "
+                    f"{_kind(y)} numbers in place of {_kind(r)} ones"
+                )
             if tuple(y.shape) != tuple(r.shape):
                 return failed(f"output {position} has shape {list(y.shape)}, the reference {list(r.shape)}")
     if not outputs or not references[0]:
@@ -100,6 +106,21 @@ def verify(
     if leaves and all(leaf.constant for leaf in leaves):
         warnings.append("no output answers to its input: the reference is the same for all of them")
     return _combine(leaves, tolerance, calls, precision), warnings
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    """What can be held against each other: runtimes tell booleans as bytes, and any width is a precision."""
+    if tensor.is_complex():
+        return "complex"
+    return "floating-point" if tensor.is_floating_point() else "whole"
+
+
+def _dense(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.to_dense() if tensor.is_sparse else tensor
+
+
+def _name(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _combine(leaves: list[Deviation], tolerance: float, calls: int, precision: str) -> Verification:
@@ -134,3 +155,29 @@ def _worst(values: list[float]) -> float:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def repeated(first: Leaves, again: Leaves, batch_size: int) -> str | None:
+    """What to say if one input gave two outputs; None if they are equal to the last bit.
+
+    Args:
+        first: the tensors of an output.
+        again: those of a later call with the same input.
+    """
+    alike = [
+        tuple(a.shape) == tuple(b.shape) and a.dtype == b.dtype for a, b in zip(first, again, strict=False)
+    ]
+    if len(first) != len(again) or not all(alike):
+        return "nondeterministic: the same input gave an output of another form later"
+    changed = [
+        (a, b)
+        for a, b in zip(map(_dense, first), map(_dense, again), strict=True)
+        if bool(((a != b) & ~(a.isnan() & b.isnan())).any())
+    ]
+    if not changed:
+        return None
+    errors = [deviation([b], [a], batch_size).error for a, b in changed]
+    return (
+        "nondeterministic: the same input gave another output later "
+        f"(apart by {_worst(errors):.2g} of its spread)"
+    )

@@ -102,6 +102,8 @@ class Settings:
     tolerance: float | None = None
     """Loosens every tolerance to this; printed with every result."""
     memory: bool = True
+    memory_limit_bytes: int | None = None
+    """What the processes of a case may hold together; None for what the machine has."""
     until: float | None = None
     """The relative half-width of the 95 % interval at which a case needs no further pass: 0.05 is 5 %.
     None: every case gets `passes` replicates and no more."""

@@ -67,6 +67,7 @@ def serve(settings: ServeSettings, address: Address) -> int:
     """
     require_extra()
     listener = bind(address, settings)
+    _end_with_the_terminal()
     try:
         with _until_terminated():
             from harness.serve.model import load
@@ -119,6 +120,12 @@ def _cannot_bind(address: Address, error: OSError) -> UsageError:
     if error.errno == errno.EACCES:
         return UsageError(f"{where} may not be opened by this user", "--port N, above 1023")
     return UsageError(f"{where} cannot be opened: {error.strerror or error}", "--host, --port")
+
+
+def _end_with_the_terminal() -> None:
+    """Takes SIGHUP for SIGTERM, unless it is ignored, as under nohup(1): or files would stay behind."""
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
 @contextmanager

@@ -136,6 +136,8 @@ def note(record: harness.Record) -> str:
         parts.append(f"{again} recompilation{'s' * (again != 1)}")
     if record.warm_up == "no steady state":
         parts.append("no steady state")
+    if any(w.startswith("nondeterministic") for w in record.warnings):
+        parts.append("nondeterministic")
     if any(w.startswith("the tolerance was set") for w in record.warnings):
         parts.append("tolerance set by hand")
     parts += pay_off(record)

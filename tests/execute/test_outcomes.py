@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from harness.errors import Unsupported, UsageError
 from harness.execute.child import Outcome
+from harness.execute.limits import NO_ANSWERS
 from harness.execute.outcomes import ending, result, sample_of
+from harness.execute.watch import Breach
 from harness.execute.worker import failure_of, is_out_of_memory
 from harness.jobs import BuildResult, SampleResult
 from harness.records import codec
@@ -54,7 +56,33 @@ def test_the_sentence_says_how_far_it_came(stage, doing):
 @pytest.mark.parametrize(
     ("changes", "status", "reason"),
     [
-        ({"signal": signal.SIGKILL}, "crashed", "killed by SIGKILL while measuring"),
+        (
+            {"signal": signal.SIGKILL},
+            "crashed",
+            "killed by SIGKILL while measuring, probably by the kernel's out-of-memory killer",
+        ),
+        (
+            {"signal": signal.SIGKILL, "oom_told": True},
+            "crashed",
+            "killed by SIGKILL while measuring, by itself or another process: "
+            "the kernel's out-of-memory killer did not strike",
+        ),
+        (
+            {"signal": signal.SIGABRT, "log": "terminate called after throwing 'std::bad_alloc'"},
+            "out_of_memory",
+            "killed by SIGABRT (abort) while measuring",
+        ),
+        (
+            {"signal": signal.SIGKILL, "breach": Breach("out_of_memory", "it held too much")},
+            "out_of_memory",
+            "it held too much: ended while measuring",
+        ),
+        (
+            {"exit_code": 1, "garbled": True},
+            "failed",
+            "its code wrote into the pipe of its answers while measuring",
+        ),
+        ({"exit_code": NO_ANSWERS}, "failed", "its code closed the pipe of its answers while measuring"),
         ({"signal": signal.SIGABRT}, "crashed", "killed by SIGABRT (abort) while measuring"),
         ({"signal": signal.SIGILL}, "crashed", "killed by SIGILL (illegal instruction) while measuring"),
         ({"signal": 99}, "crashed", "killed by signal 99 while measuring"),

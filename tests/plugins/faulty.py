@@ -1,7 +1,11 @@
 """A plugin file for tests: models that break in every way a model can."""
 
 import ctypes
+import mmap
 import os
+import platform
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -35,7 +39,27 @@ HOW = (
     "draws",
     "no-inputs",
     "grandchild",
+    "first",
+    "interrupt",
+    "recursion",
+    "illegal",
+    "killed",
+    "inf",
+    "dtype",
+    "empty",
+    "nothing",
+    "random",
+    "mutates",
+    "state",
+    "core",
 )
+
+
+def illegal_instruction():
+    """Runs what no processor has: ud2 on x86, zeros on ARM."""
+    page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    page.write(b"\x0f\x0b" if platform.machine() in ("x86_64", "AMD64", "i686") else b"\0\0\0\0")
+    ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
 
 
 class Broken(torch.nn.Module):
@@ -62,8 +86,27 @@ class Broken(torch.nn.Module):
             return self.linear(x)
         if how == "forward":
             raise ValueError("this model\ndoes not work")
-        if how == "thousandth" and self.calls == 100:
+        if how == "first" and self.calls == 1:
+            raise RuntimeError("early")
+        if how == "thousandth" and self.calls == 1000:
             raise RuntimeError("late")
+        if how == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+        if how == "recursion":
+            return self.forward(x)
+        if how == "illegal":
+            illegal_instruction()
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "core":
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+            os.abort()
+        if how == "nothing":
+            return None
+        if how == "state":
+            torch.use_deterministic_algorithms(True)
+            torch.set_num_threads(1)
+            torch.set_float32_matmul_precision("medium")
         if how == "segfault":
             ctypes.string_at(0)
         if how == "abort":
@@ -92,7 +135,7 @@ class Broken(torch.nn.Module):
                     sys.executable,
                     "-c",
                     "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)",
-                    os.environ["GRANDCHILD_MARK"],
+                    os.environ["FAULT_MARK"],
                 ],
                 start_new_session=True,
             )
@@ -101,6 +144,16 @@ class Broken(torch.nn.Module):
         if how == "nan":
             y = y.clone()
             y[0, 0] = float("nan")
+        if how == "mutates":
+            x.add_(1)
+        if how == "inf":
+            y = y / torch.zeros(1)
+        if how == "dtype":
+            y = y.round().to(torch.int64)
+        if how == "empty":
+            y = y[:0]
+        if how == "random":
+            y = y + 1e-6 * torch.randn_like(y)
         if how == "zeros":
             y = torch.zeros_like(y)
         if how == "shape":
@@ -127,7 +180,11 @@ class Faulty(harness.Model):
             raise RuntimeError("cannot build")
         if params.how == "no-module":
             return None
-        return Broken(params.how)
+        module = Broken(params.how)
+        if params.how == "state":
+            torch.set_default_dtype(torch.float64)
+            torch.set_grad_enabled(False)
+        return module
 
     def inputs(self, params, batch_size):
         if params.how == "inputs":
