@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.bounded import read_text
 from harness.catalogue.specs import parse as parse_spec
 from harness.catalogue.specs import split_list
 from harness.catalogue.suggest import listing, said, suggestion
@@ -22,7 +23,6 @@ from harness.claims.claim import Claim, Claims, Condition, Point
 from harness.claims.metrics import LIMITS, RATIOS, SPEEDUP, TRENDS
 from harness.errors import UsageError
 from harness.records.case import AXES
-from harness.store.bounded import read_text
 
 _TEXT_AXES = ("model", "runner", "precision", "device")
 _HEAD = ("name", "text", "case", "compared_with", "over")

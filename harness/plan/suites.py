@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.bounded import read_text
 from harness.catalogue.specs import split_list
 from harness.catalogue.suggest import listing, said, suggestion
 from harness.errors import UsageError
 from harness.jobs import Matrix
 from harness.records.case import AXES
-from harness.store.bounded import read_text
 
 _TEXT_AXES = ("model", "runner", "precision", "device")
 _KEYS = tuple(f.name for f in fields(Matrix))

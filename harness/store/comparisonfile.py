@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.bounded import MOST_RUN, stored
 from harness.errors import StoreError
 from harness.records import codec
 from harness.records.comparison import SCHEMA
 from harness.records.events import Built, Ended, ReferenceMade, unpack_ns
 from harness.records.pairs import ComparisonStarted, PairMeasured
-from harness.store.bounded import MOST_RUN, stored
 from harness.store.runfile import check_schema
 
 

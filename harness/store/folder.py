@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bounded import MOST_REPORT, stored
 from harness.catalogue.suggest import suggestion
 from harness.errors import StoreError
 from harness.records import codec, report
 from harness.records.report import Report
 from harness.store import runfile
-from harness.store.bounded import MOST_REPORT, stored
 
 VARIABLE = "HARNESS_RESULTS"
 LATEST = "latest"

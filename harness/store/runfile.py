@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.bounded import MOST_RUN, stored
 from harness.errors import StoreError
 from harness.records import codec
 from harness.records.events import (
@@ -27,7 +28,6 @@ from harness.records.events import (
 )
 from harness.records.finding import Proof
 from harness.records.pairs import ComparisonStarted, PairMeasured
-from harness.store.bounded import MOST_RUN, stored
 
 SUFFIX = ".jsonl"
 
