@@ -86,6 +86,9 @@ class EnvironmentFault(HarnessError):
     exit_code = ExitCode.NOTHING
 
 
+TMPDIR_HINT = "TMPDIR names another folder for temporary files"
+
+
 class Busy(HarnessError):
     """Another measurement runs on this machine, and the two would disturb each other."""
 

@@ -14,7 +14,7 @@ from harness.analyse.spreads import nearest
 from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
-from harness.records.events import OK, Sample, Timing, Verification, worst
+from harness.records.events import OK, Sample, Verification, worst
 from harness.records.noise import UNTOLD, BlockNoise
 from harness.records.report import (
     SCHEMA,
@@ -111,20 +111,22 @@ class _Analysed:
 
     def __init__(self, planned: PlannedCase, samples: list[Sample], run: StoredRun) -> None:
         self.planned = planned
-        self.samples = sorted(samples, key=lambda s: s.replicate)
         self.run = run
         self.timed: dict[int, replicate.Values] = {}
         """Replicate -> what it timed."""
         self.warnings: list[str] = []
-        for sample in self.samples:
-            if sample.timing is not None and sample.status in _MEASURED:
-                self._take(sample, sample.timing)
+        self.samples = [self._taken(s) for s in sorted(samples, key=lambda s: s.replicate)]
 
-    def _take(self, sample: Sample, timing: Timing) -> None:
+    def _taken(self, sample: Sample) -> Sample:
+        """The sample, without times that cannot be."""
+        if sample.timing is None or sample.status not in _MEASURED:
+            return sample
         try:
-            self.timed[sample.replicate] = replicate.values(timing)
-        except ValueError as error:
+            self.timed[sample.replicate] = replicate.values(sample.timing)
+        except (ValueError, ArithmeticError) as error:
             self.warnings.append(f"replicate {sample.replicate + 1} cannot be read: {error}")
+            return replace(sample, timing=None)
+        return sample
 
     @property
     def values(self) -> dict[int, float]:
@@ -292,8 +294,9 @@ class _Analysed:
 
     def _changed(self) -> Iterator[str]:
         """What was no longer as at the beginning when some of the samples were taken."""
-        for resumed in self.run.resumed:
-            later = [s for s in self.samples if s.started >= resumed.at]
+        before = self.run.resumes_before
+        for count, resumed in enumerate(self.run.resumed, 1):
+            later = [s for s in self.samples if before.get((s.case, s.replicate), 0) >= count]
             if resumed.changed and later:
                 what = "; ".join(resumed.changed)
                 yield f"{len(later)} of {len(self.samples)} replicates were measured after a change: {what}"

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from harness.analyse.statistics import block_medians
 from harness.records.events import Timing, unpack_ns
 
+_MOST_MS = 1e12
+"""Thirty years: no call took as long, whatever a file says."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -40,8 +43,10 @@ def values(timing: Timing) -> Values:
         raise ValueError("a stamp has at least one call")
     calls = [(ns / together - timing.empty_ns) / 1e6 for ns in unpack_ns(timing.calls_ns)]
     medians = block_medians(calls, timing.blocks)
-    if not medians or min(medians) <= 0:
+    if not medians or not all(0 < ms < _MOST_MS for ms in medians):
         raise ValueError("no usable call times")
+    if not all(0 < ns / 1e6 < _MOST_MS for ns in timing.device_ns):
+        raise ValueError("no usable device times")
     if len(timing.noise) == len(medians):
         quiet = [m for m, noise in zip(medians, timing.noise, strict=True) if not noise.flags]
         medians = quiet if 2 * len(quiet) >= len(medians) else medians

@@ -138,7 +138,10 @@ def _module(target: Target) -> ModuleType:
             return importlib.import_module(target.where)
         except ModuleNotFoundError as error:
             if error.name and (target.where == error.name or target.where.startswith(f"{error.name}.")):
-                raise UsageError(f"{target.text}: there is no module {error.name!r} here") from error
+                raise UsageError(
+                    f"{target.text}: there is no module {error.name!r} here",
+                    "a file is named by its path: net.py:build",
+                ) from error
             raise
     path = Path(target.where).expanduser().resolve()
     if str(path.parent) not in sys.path:

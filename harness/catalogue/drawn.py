@@ -82,7 +82,7 @@ def parse(text: str) -> Drawn:
 def _dim(text: str, piece: str) -> int | str:
     if piece == BATCH:
         return BATCH
-    if not piece.isdecimal() or not 0 < int(piece) < _LARGEST:
+    if not re.fullmatch(r"[0-9]{1,13}", piece) or not 0 < int(piece) < _LARGEST:
         raise UsageError(f"--input {text}: {piece!r} is no size", f"a whole number from 1 on, or {BATCH}")
     return int(piece)
 

@@ -156,7 +156,7 @@ def fill(owner: str, cls: type, texts: Mapping[str, str]) -> Any:
         try:
             values[name] = msgspec.convert(_from_text(text, hint), hint, strict=False)
             _refuse_nonfinite(values[name])
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, UnicodeEncodeError) as error:
             said = str(error).partition(" - at")[0]
             raise UsageError(
                 f"{owner}: {name}={text} is no {type_name(hint)} ({said})",

@@ -119,7 +119,7 @@ def _values(text: str, head: str, tail: str) -> tuple[tuple[str, str], ...]:
                 f"{piece.strip()!r} in {text!r} is no key=value", f"write {head}:key=value,key=value"
             )
         if key in dict(values):
-            raise UsageError(f"{key!r} is given twice in {text!r}")
+            raise UsageError(f"{key!r} is given twice in {text!r}", "give it once")
         values.append((key, targets.unescaped(value.strip())))
     return tuple(values)
 

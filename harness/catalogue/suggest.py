@@ -19,3 +19,12 @@ def listing(names: Iterable[str], limit: int = 20) -> str:
     every = sorted(names)
     more = f", and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + more
+
+
+def said(value: object) -> str:
+    """A value as somebody wrote it, as far as it can be shown: of a long one the beginning."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "a number that is far too long"
+    return text if len(text) <= 80 else f"{text[:80]}..."

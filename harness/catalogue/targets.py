@@ -127,5 +127,7 @@ def given(inputs: Iterable[str], file: str | None) -> Given:
         raise UsageError("--input and --inputs both say what goes in", "give one of them")
     path = Path(file).expanduser().resolve()
     if not path.is_file():
-        raise UsageError(f"--inputs {file}: there is no such file")
+        raise UsageError(
+            f"--inputs {file!r}: there is no such file", "numpy.savez writes one: an array for each input"
+        )
     return Given(file=str(path))

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.bounded import read_text
 from harness.catalogue.specs import parse as parse_spec
 from harness.catalogue.specs import split_list
-from harness.catalogue.suggest import listing, suggestion
+from harness.catalogue.suggest import listing, said, suggestion
 from harness.claims.claim import Claim, Claims, Condition, Point
 from harness.claims.metrics import LIMITS, RATIOS, SPEEDUP, TRENDS
 from harness.errors import UsageError
@@ -29,6 +30,8 @@ _WORDS = ("grows", "falls", "hottest_operator")
 KEYS = (*_HEAD, *_WORDS, *LIMITS, SPEEDUP, *RATIOS)
 """What a claim may have."""
 _BOUNDS = ("at_least", "at_most")
+_MOST_VALUES = 1000
+_MOST_CLAIMS = 1000
 
 
 def find(text: str) -> Claims:
@@ -43,11 +46,15 @@ def find(text: str) -> Claims:
     path = Path(text)
     if path.suffix == ".toml" or path.is_file():
         try:
-            return parse(path.stem, path.read_text("utf-8-sig"), where=text)
+            return parse(path.stem, read_text(path), where=text)
         except OSError as error:
-            raise UsageError(f"claims {text}: {error.strerror or error}") from error
+            raise UsageError(
+                f"claims {text}: {error.strerror or error}", "`harness list claims` shows those in the box"
+            ) from error
         except UnicodeDecodeError as error:
-            raise UsageError(f"claims {text} is no UTF-8 text") from error
+            raise UsageError(
+                f"claims {text} is no UTF-8 text: byte {error.start}", "claims are a TOML file"
+            ) from error
     raise UsageError(
         f"there are no claims {text!r}{suggestion(text, names)}",
         f"claims here: {listing(names)}; or a file ending in .toml",
@@ -59,15 +66,22 @@ def parse(name: str, text: str, where: str | None = None) -> Claims:
     where = where or f"claims {name}"
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: {error}", "claims are a TOML file with [[claim]] tables") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
+        what = "brackets" if isinstance(error, RecursionError) else "digits"
+        raise UsageError(
+            f"{where}: too many {what}", "claims are a TOML file with [[claim]] tables"
+        ) from error
     _known(data, ("summary", "claim"), where)
     summary = data.get("summary", "")
     if not isinstance(summary, str):
-        raise UsageError(f"{where}: summary must be text")
+        raise UsageError(f"{where}: summary must be text", "one line about the claims, in quotes")
     tables = data.get("claim", [])
     if not isinstance(tables, list) or not tables:
         raise UsageError(f"{where}: no [[claim]] in it", "a file of claims has at least one [[claim]] table")
+    if len(tables) > _MOST_CLAIMS:
+        raise UsageError(f"{where}: {len(tables)} claims, and a file has at most {_MOST_CLAIMS}")
     claims = [_claim(t, f"{where}: claim {i + 1}") for i, t in enumerate(tables)]
     seen: set[str] = set()
     for claim in claims:
@@ -95,7 +109,7 @@ def _claim(table: Any, where: str) -> Claim:
     _known(table, KEYS, where)
     text = table.get("text", "")
     if not isinstance(text, str):
-        raise UsageError(f"{where}: text must be text")
+        raise UsageError(f"{where}: text must be text", "a sentence in quotes")
     axis, values = _over(table.get("over"), f"{where}: over")
     case, named = _point(table.get("case", {}), f"{where}: case", _default())
     if axis in named:
@@ -168,10 +182,10 @@ def _point(value: Any, where: str, start: Point) -> tuple[Point, set[str]]:
 def _axis_value(key: str, value: Any, where: str) -> Any:
     if key not in _TEXT_AXES:
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
-            raise UsageError(f"{where}: {value!r} is no whole number above 0")
+            raise UsageError(f"{where}: {said(value)} is no whole number above 0", "from 1 to 1000000")
         return value
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{where}: {value!r} is no text")
+        raise UsageError(f"{where}: {said(value)} is no text", "a name in quotes")
     if value == "all" or len(split_list(value)) > 1:
         raise UsageError(f"{where}: {value!r} is more than one", "a claim names each case")
     if key != "device":
@@ -191,7 +205,12 @@ def _over(value: Any, where: str) -> tuple[str | None, tuple[str | int, ...]]:
     axis = "batch_size" if axis == "batch" else axis
     _known({axis: values}, AXES, where)
     if not isinstance(values, list) or len(values) < 2:
-        raise UsageError(f"{where}: {axis} needs a list of at least two values")
+        raise UsageError(f"{where}: {axis} needs a list of at least two values", "like [1, 16, 64]")
+    if len(values) > _MOST_VALUES:
+        raise UsageError(
+            f"{where}: {axis} has {len(values)} values, and at most {_MOST_VALUES} are gone through",
+            "name fewer of them",
+        )
     found = tuple(_axis_value(axis, v, f"{where}: {axis}") for v in values)
     if len(set(found)) < len(found):
         raise UsageError(f"{where}: {axis} has a value twice")
@@ -206,7 +225,7 @@ def _condition(key: str, value: Any, where: str) -> Condition:
     _known(value, _BOUNDS, where)
     for name, number in value.items():
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise UsageError(f"{where}: {name} must be a number, not {number!r}")
+            raise UsageError(f"{where}: {name} must be a number, not {said(number)}")
     least, most = (None if value.get(n) is None else float(value[n]) for n in _BOUNDS)
     if most is not None and most < 0:
         raise UsageError(f"{where}: at_most {most:g} can never hold")

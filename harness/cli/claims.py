@@ -38,6 +38,7 @@ from harness.errors import ExitCode, UsageError
     is_flag=True,
     help="Judge times also where more than half of the blocks were disturbed by other work.",
 )
+@options.allow_code
 @options.replication(aiming.CLAIMS_FURTHER_S)
 @options.lock
 @options.table_or_json
@@ -63,8 +64,11 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     from harness.cli.claims_from import from_report
     from harness.cli.claims_judged import judged, measured_anything
     from harness.cli.show import message
+    from harness.plan.suites import Aims
+    from harness.store import trust
     from harness.store.folder import check_output
 
+    aiming.settings(given, Aims())  # a slip in them is told before anything is started
     if given["output"] is not None:
         check_output(Path(given["output"]))
     if given["from_"] is not None:
@@ -75,7 +79,10 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         if given["settle"] and not given["runs"]:
             raise UsageError("--settle needs --run", "say which run left claims open: --run latest")
         source = given["source"] if given["source"] is not None else "seed"
-        found, ended = judged(asked(ctx, given), language.find(source), source)
+        claims = language.find(source)
+        models = [point.model for claim in claims.claims for point in claim.points()]
+        trust.check_models(models, f"claims {source}", given["allow_code"])
+        found, ended = judged(asked(ctx, given), claims, source)
     _show(found, given)
     if ended is not None:
         raise ended

@@ -14,6 +14,7 @@ from harness.explain.explain import explained
 from harness.records.case import Plan
 from harness.records.claims import ClaimsReport
 from harness.records.report import Record, Report
+from harness.store import trust
 
 
 def from_report(asked: Asked, name: str) -> tuple[ClaimsReport, Exception | None]:
@@ -24,6 +25,7 @@ def from_report(asked: Asked, name: str) -> tuple[ClaimsReport, Exception | None
         NothingMeasured: no model, runner or precision of it is here.
     """
     there = read(asked.folder, name)
+    trust.check_report(there, asked.folder.find(name), trust.code_of(there), asked.given["allow_code"])
     theirs = speedups(there)
     if not theirs:
         raise UsageError(f"{name} has no speed-up of a correct case", "there is nothing to carry over")

@@ -71,6 +71,7 @@ _LIVE_ONLY = compare_live.PARAMETERS
     metavar="SHARE",
     help="What is too little to matter: equivalent is within it, material beyond it.",
 )
+@options.allow_code
 @options.axes("to compare")
 @options.inputs
 @compare_live.live_options
@@ -167,8 +168,11 @@ def _stored(ctx: click.Context, given: dict[str, Any]) -> ComparisonReport:
 def _again(ctx: click.Context, given: dict[str, Any], folder: Folder, base: Report, new: Report) -> Report:
     # Here and not above: comparing what is stored loads nothing that measures.
     from harness.cli.remeasure import again
+    from harness.store import trust
 
     pairs, _ = match(base, new)
+    path = folder.find(given["runs"][0])
+    trust.check_report(base, path, trust.code_of(base), given["allow_code"])
     plugins = options.plugin_request(ctx, given)
     devices = tuple({p.base.case.device for p in pairs})
     with options.locks(given, devices) as locks:

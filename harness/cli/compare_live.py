@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import signal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.cli import options
+from harness.cli.numbers import Finite
 from harness.cli.show import message
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.records.comparison import ComparisonReport
@@ -90,7 +90,7 @@ def live_options(function: F) -> F:
         ),
         click.option(
             "--timeout",
-            type=click.FloatRange(min=0.1, max=options.MOST_S),
+            type=Finite(min=0.1, max=options.MOST_S),
             default=600.0,
             show_default=True,
             metavar="S",
@@ -98,7 +98,7 @@ def live_options(function: F) -> F:
         ),
         click.option(
             "--tolerance",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Finite(min=0, min_open=True),
             metavar="X",
             help="Accept errors up to X whatever the precision.",
         ),
@@ -131,9 +131,6 @@ def live(
     from harness.records import codec
     from harness.store.folder import Folder, results_folder, write_whole
 
-    for option in ("timeout", "tolerance"):
-        if given[option] is not None and not math.isfinite(given[option]):
-            raise UsageError(f"--{option} must be a finite number")
     arms = _arms(ctx, given)
     one = OneRequest(
         Matrix(), arms[0].plugins, given["seed"], timeout_s=given["timeout"], tolerance=given["tolerance"]
@@ -169,7 +166,11 @@ def live(
         received = interrupts.received
     report = report_of(run)
     path = folder.comparison_report_path(run.header.id)
-    write_whole(path, codec.pretty(report))
+    try:
+        write_whole(path, codec.pretty(report))
+    except HarnessError:
+        show(report)
+        raise
     message(f"saved: {path}")
     if received is None:
         return report, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import click
 
 from harness.cli import options
+from harness.cli.numbers import Finite
 from harness.cli.report import read
 from harness.cli.show import message, write
 from harness.errors import ExitCode, UsageError
@@ -23,6 +23,8 @@ from harness.explain.explain import explained
 from harness.plan.suites import Axes
 from harness.records import codec
 from harness.records.case import AXES
+from harness.report.markup import escape
+from harness.report.numbers import safe
 from harness.report.select import filtered, ordered
 from harness.store.folder import LATEST, Folder, check_output, results_folder
 
@@ -31,9 +33,24 @@ from harness.store.folder import LATEST, Folder, check_output, results_folder
 @click.argument("run", default=LATEST, metavar="[RUN|FILE]")
 @click.option("--brief", "in_brief", is_flag=True, help="Five sentences with this machine's numbers.")
 @click.option("--no-evidence", is_flag=True, help="Leave out the measured values under each finding.")
-@click.option("--max-latency-ms", type=float, metavar="X", help="Choose among configurations this quick.")
-@click.option("--max-error", type=float, metavar="X", help="Choose among those with an error this small.")
-@click.option("--max-memory-mib", type=float, metavar="X", help="Choose among those that need this little.")
+@click.option(
+    "--max-latency-ms",
+    type=Finite(min=0, min_open=True),
+    metavar="X",
+    help="Choose among configurations this quick.",
+)
+@click.option(
+    "--max-error",
+    type=Finite(min=0, min_open=True),
+    metavar="X",
+    help="Choose among those with an error this small.",
+)
+@click.option(
+    "--max-memory-mib",
+    type=Finite(min=0, min_open=True),
+    metavar="X",
+    help="Choose among those that need this little.",
+)
 @click.option(
     "--prove",
     "proving",
@@ -62,6 +79,7 @@ from harness.store.folder import LATEST, Folder, check_output, results_folder
     help="Measure the way from the baseline to the best configuration, one change at a time.",
 )
 @options.axes("to explain")
+@options.allow_code
 @options.table_or_json
 @options.lock
 @options.results
@@ -106,7 +124,8 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         sentences = brief(told, report.records, limits)
         if not sentences:
             message("nothing that was measured is correct and verified: no findings")
-        lines = sentences if given["format_"] != options.MARKDOWN else [f"- {s}" for s in sentences]
+        markdown = given["format_"] == options.MARKDOWN
+        lines = [f"- {escape(s)}" if markdown else safe(s) for s in sentences]
         out = codec.pretty(sentences) if given["format_"] == options.JSON else "\n".join(lines) + "\n"
         write(out, given["output"])
         return code or ExitCode.FINE
@@ -155,10 +174,6 @@ def _waterfall(ctx: click.Context, given: dict[str, Any], shown: Any, whole: Any
 
 
 def _limits(given: dict[str, Any]) -> Limits:
-    for name in ("max_latency_ms", "max_error", "max_memory_mib"):
-        value = given[name]
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise UsageError(f"--{name.replace('_', '-')} must be a number above 0")
     return Limits(given["max_latency_ms"], given["max_error"], given["max_memory_mib"])
 
 

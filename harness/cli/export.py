@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import click
 
 from harness import registry
 from harness.cli import options
+from harness.cli.numbers import Finite
 from harness.cli.show import message, write
 from harness.errors import ExitCode, NothingMeasured, StoreError, UsageError
 from harness.execute.one import OneCase, one_case
@@ -57,7 +57,7 @@ class _Wanted:
 )
 @click.option(
     "--atol",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     metavar="X",
     help=f"The largest absolute deviation that passes: {ATOL:g} for full precision by default; "
     "for others the precision's own tolerance counts alone.",
@@ -99,8 +99,6 @@ def command(ctx: click.Context, /, **given: Any) -> int:
 def _wanted(given: dict[str, Any], batch_size: int | None) -> _Wanted:
     example = batch_size or int(registry.defaults()["single"]["batch_size"])
     dynamic, largest = given["dynamic"], given["max_batch"]
-    if given["atol"] is not None and not math.isfinite(given["atol"]):
-        raise UsageError("--atol must be a finite number")
     if given["verify"] == "":
         raise UsageError("--verify is empty", "give batch sizes, e.g. --verify 1,16")
     chosen = list(Axes.from_texts(batch_size=(given["verify"],)).batch_size) if given["verify"] else []

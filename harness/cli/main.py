@@ -33,6 +33,16 @@ COMMANDS = {
 """Every subcommand with its help line, so that `--help` imports none of them."""
 
 
+_OUTSIDE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EFBIG, errno.EIO),
+)
+"""What the system says of files, folders and disks, whoever asks it: no fault of the harness."""
+_PATH = "name another file or folder, or make this one usable"
+_LONGEST = 1000
+"""Characters of a message; what a name of a stranger adds beyond is left out of its middle."""
+
+
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         click.echo(f"harness {metadata.version('pytorch-inference-lab')}")
@@ -106,8 +116,9 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FINE
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            return _say("cannot write the output: no space left", None, ExitCode.USAGE, verbose)
+        if error.errno in _OUTSIDE:
+            what = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "the output"
+            return _say(f"cannot use {what}: {error.strerror}", _PATH, ExitCode.USAGE, verbose)
         text = f"a fault of the harness: {error}"
         return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
     except Exception as error:
@@ -138,4 +149,6 @@ def _one_line(text: Any) -> str:
     """Messages may carry names and texts of strangers: no line breaks, no escape sequences."""
     lines = [line for line in str(text).splitlines() if line.strip()]
     joined = lines[-1] if len(lines) > 3 else " ".join(lines)
+    if len(joined) > _LONGEST:
+        joined = f"{joined[: _LONGEST // 2]} ... {joined[-_LONGEST // 2 :]}"
     return "".join(c if c.isprintable() else "?" for c in joined)

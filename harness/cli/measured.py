@@ -10,17 +10,16 @@ import click
 
 from harness.analyse.analyse import analyse
 from harness.cli.run import Display, ceilings_of
-from harness.cli.show import message
+from harness.cli.show import kept, message
 from harness.errors import HarnessError, Terminated
 from harness.execute.lock import Locks
 from harness.execute.observers import Observers
 from harness.execute.run import RunRequest, launcher, make_plan, measure, start_header
 from harness.execute.signals import Interrupted, Interrupts
 from harness.explain.explain import explained
-from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.report import Report
-from harness.store.folder import Folder, write_whole
+from harness.store.folder import Folder
 from harness.store.runfile import StoredRun
 
 
@@ -65,9 +64,10 @@ def measured(
             raise _ended(interrupts, what) from None
         report = explained(analyse(run))
         path = folder.report_path(header.id)
-        write_whole(path, codec.pretty(report))
+        lost = kept(path, report)
         observers.tell("harness_run_finished", report=report)
-        message(f"saved: {path}")
+        # What is made of it is worth showing all the same.
+        message(f"saved: {path}" if lost is None else f"warning: {lost.message}; {lost.hint}")
         return report, _ended(interrupts, what) if interrupts else None
 
 

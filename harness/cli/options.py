@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness import registry
+from harness.cli.numbers import Finite
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +120,16 @@ def plugin_texts(ctx: click.Context, own: tuple[str, ...]) -> tuple[str, ...]:
     return (*(ctx.obj or {}).get("plugin", ()), *own)
 
 
+def allow_code(function: F) -> F:
+    """--allow-code of a command that measures what a file says."""
+    return click.option(
+        "--allow-code",
+        is_flag=True,
+        help="Let a suite, claims, a report or a run of somebody else name files and modules whose code is "
+        "then run.",
+    )(function)
+
+
 def results(function: F) -> F:
     """--results."""
     return click.option(
@@ -139,7 +150,7 @@ def replication(further_s: float) -> Callable[[F], F]:
         for option in (
             click.option(
                 "--timeout",
-                type=click.FloatRange(min=0.1, max=MOST_S),
+                type=Finite(min=0.1, max=MOST_S),
                 default=600.0,
                 show_default=True,
                 metavar="S",
@@ -181,7 +192,7 @@ def lock(function: F) -> F:
         "--wait",
         is_flag=False,
         flag_value=math.inf,
-        type=click.FloatRange(min=0),
+        type=Finite(min=0),
         metavar="[S]",
         help="While another measurement runs on this machine, wait, at most so many seconds if a number "
         "is given.",
@@ -199,8 +210,6 @@ def locks(given: dict[str, Any], devices: tuple[str, ...] | None) -> AbstractCon
     from harness.execute.lock import measuring
 
     wait_s = given["wait"]
-    if wait_s is not None and math.isnan(wait_s):
-        raise UsageError("--wait takes a number of seconds")
     if devices is None:
         known = (inventory.cached(inventory.environment_key()) or {}).get("device")
         devices = (known,) if isinstance(known, str) else ()
@@ -234,7 +243,7 @@ def case(**defaults: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         function = click.option(
             "--timeout",
-            type=click.FloatRange(min=0.1, max=MOST_S),
+            type=Finite(min=0.1, max=MOST_S),
             default=600.0,
             show_default=True,
             metavar="S",
@@ -339,8 +348,6 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
             raise UsageError(f"this command takes one {what}, not {said[axis]!r}", "`harness run` sweeps")
     if given.get("output") is not None:
         check_output(Path(given["output"]))
-    if not math.isfinite(given["timeout"]):
-        raise UsageError("--timeout must be a finite number")
     return OneRequest(
         matrix=Matrix(**{axis: list(values) for axis, values in axes.given().items()}),
         plugins=plugin_request(ctx, given),

@@ -12,6 +12,7 @@ import click
 from harness.cli import options
 from harness.cli.checked import Checked, summary
 from harness.cli.checking import Working
+from harness.cli.numbers import Finite
 from harness.cli.show import message, write
 from harness.errors import ExitCode, Terminated, UsageError
 from harness.records import codec
@@ -28,7 +29,7 @@ from harness.records.conformance import FAILED, SCHEMA, CheckResult, Conformance
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.1, max=options.MOST_S),
+    type=Finite(min=0.1, max=options.MOST_S),
     default=120.0,
     show_default=True,
     metavar="S",

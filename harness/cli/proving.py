@@ -16,6 +16,8 @@ from harness.cli.show import message
 from harness.errors import ExitCode, Terminated, UsageError
 from harness.records.finding import PROVED, WITHDRAWN, Finding, Proof, Waterfall
 from harness.records.report import Report
+from harness.store import trust
+from harness.store.folder import Folder, results_folder
 
 
 def chosen(report: Report, only: tuple[str, ...], most: int) -> list[list[Finding]]:
@@ -56,7 +58,7 @@ def prove(
         The proofs, and the exit code if a signal ended it.
     """
     from harness.prove.experiments import experiment
-    from harness.store import runfile
+    from harness.store import eventfile
 
     groups = chosen(report, given["only"], given["most"])
     if not groups:
@@ -75,7 +77,7 @@ def prove(
                 for proof in experiment(lab, group):
                     proofs.append(proof)
                     if path is not None:
-                        runfile.append(path, proof)
+                        eventfile.append(path, proof, report.run.id)
             except (KeyboardInterrupt, Terminated) as signal:
                 message("interrupted: what was proved so far is kept")
                 code = ExitCode.INTERRUPTED if isinstance(signal, KeyboardInterrupt) else ExitCode.TERMINATED
@@ -95,14 +97,15 @@ def _what(group: list[Finding]) -> str:
 def _renew(path: Path) -> None:
     """The report beside a run's file, if there is one, has the proofs, too."""
     from harness.analyse.analyse import analyse
+    from harness.cli.show import kept
     from harness.explain.explain import explained
-    from harness.records import codec
     from harness.store import runfile
-    from harness.store.folder import write_whole
 
     beside = path.with_suffix(".json")
     if beside.is_file():
-        write_whole(beside, codec.pretty(explained(analyse(runfile.read(path)))))
+        lost = kept(beside, explained(analyse(runfile.read(path))))
+        if lost is not None:
+            raise lost
 
 
 def outcome(proof: Proof) -> str:
@@ -154,13 +157,16 @@ class _laboratory:  # noqa: N801  a context manager, used like a function
         self._given = given
         self._report = report
         own = options.plugin_texts(ctx, given["plugin"])
-        self._texts = (*(own or _files_of(report)), *_adopted(report))
+        theirs = [*(() if own else _files_of(report)), *_adopted(report)]
+        path = Folder(results_folder(given["results"])).find(given["run"])
+        named = [text for text in (*theirs, *trust.code_of(report)) if not text.startswith("no:")]
+        trust.check_report(report, path, named, given["allow_code"])
+        self._texts = (*own, *theirs)
 
     def __enter__(self) -> Any:
         from harness.catalogue.loading import PluginRequest
         from harness.compare import rule
         from harness.prove.experiments import Laboratory
-        from harness.store.folder import Folder, results_folder
 
         devices = tuple(dict.fromkeys(r.case.device for r in self._report.records))
         self._locks = options.locks(self._given, devices)
@@ -197,5 +203,8 @@ def _files_of(report: Report) -> tuple[str, ...]:
         if scheme == "file" and not os.path.exists(where):
             raise UsageError(f"the run's plugin {where} is not here", "say where it is: --plugin FILE")
         found += [where] if scheme in ("file", "module") else []
-    words = shlex.split(report.run.command) if report.run.command else []
+    try:
+        words = shlex.split(report.run.command)
+    except ValueError:  # no command line, whoever wrote it
+        words = []
     return (*found, *(w for w in words if w.startswith("no:")))

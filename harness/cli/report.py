@@ -87,6 +87,9 @@ def command(
 def read(folder: Folder, name: str, baseline: str | None = None) -> Report:
     """The report of a run id, of `latest`, or of a file of either kind."""
     path = folder.find(name)
+    ahead = folder.ahead() if name == LATEST else []
+    if ahead:
+        message(f"not the latest, since dated in the future: {', '.join(ahead[:3])}; name it by its id")
     if path.suffix == ".json":
         if baseline:
             raise UsageError(

@@ -17,10 +17,11 @@ from harness.execute.known import known
 from harness.execute.resume import changes, request_of
 from harness.execute.run import Again, RunRequest
 from harness.execute.sweep import now
+from harness.plan import suites
 from harness.records.case import Plan
 from harness.records.events import OK, Resumed
 from harness.report.numbers import safe
-from harness.store import runfile
+from harness.store import runfile, trust
 from harness.store.folder import Folder, results_folder
 from harness.store.runfile import StoredRun
 
@@ -28,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _MAY = {
     *("resume", "resume_anyway", "retry_failed", "wait", "no_lock", "format_", "output", "results"),
-    *("verbose", "strict"),
+    *("verbose", "strict", "allow_code"),
 }
 """Options that say nothing of what is measured."""
 _SHOWN = 3
@@ -133,4 +134,6 @@ def unfinished(ctx: click.Context, given: dict[str, Any]) -> Unfinished | None:
     run = runfile.read(path)
     for text in run.damage:
         message(text)
-    return Unfinished(run, path, request_of(run.header), given["resume_anyway"], given["retry_failed"])
+    request = request_of(run.header)
+    trust.check_run(run.header, suites.models(request.matrices), request.plugins.extra, given["allow_code"])
+    return Unfinished(run, path, request, given["resume_anyway"], given["retry_failed"])

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
-from harness import inventory, registry
+from harness import registry
 from harness.analyse.analyse import analyse, record_of
-from harness.catalogue import params
-from harness.catalogue.catalogue import unknown_name
-from harness.catalogue.specs import parse
 from harness.catalogue.targets import split
 from harness.cli import aiming, options, resuming
 from harness.cli.display import LiveDisplay, PlainDisplay, how_long
-from harness.cli.show import in_order, message, reporter, show, show_details
+from harness.cli.names import check_names
+from harness.cli.numbers import Finite
+from harness.cli.show import in_order, kept, message, reporter, show, show_details
 from harness.cli.sizes import size
+from harness.components import Reporter
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.ceilings import known_or_measured
 from harness.execute.launch import Launcher
@@ -35,14 +35,15 @@ from harness.execute.run import (
 from harness.execute.signals import Interrupted, Interrupts
 from harness.explain.explain import explained
 from harness.plan import suites
-from harness.records import codec
 from harness.records.case import AXES, Plan, PlannedCase, Scenario
 from harness.records.ceilings import Ceilings
 from harness.records.events import RunStarted, Settings
 from harness.records.report import Report
 from harness.report.numbers import safe
-from harness.store.folder import Folder, results_folder, write_whole
+from harness.store import trust
+from harness.store.folder import Folder, check_output, results_folder
 from harness.store.runfile import StoredRun
+from harness.store.traces import check_writable
 
 _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 
@@ -59,7 +60,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     metavar="X",
     help="Accept errors up to X whatever the precision; printed with every result.",
 )
@@ -82,7 +83,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @click.option(
     "--window",
-    type=click.FloatRange(min=0.01, max=options.MOST_S),
+    type=Finite(min=0.01, max=options.MOST_S),
     default=1.0,
     show_default=True,
     metavar="S",
@@ -110,6 +111,7 @@ _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
 )
 @resuming.options
 @click.option("--strict", is_flag=True, help="Exit with 3 if something is unsupported, too.")
+@options.allow_code
 @options.inputs
 @options.lock
 @options.output
@@ -126,13 +128,17 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness run --suite quick --format markdown --output table.md
     harness run --resume latest
     """
+    if given["output"] is not None:
+        check_output(Path(given["output"]))
     old = resuming.unfinished(ctx, given)
     if old is not None and old.is_complete:
         return _shown_again(old, given)
     request = old.request if old else _request(ctx, given)
-    _check_names(request)
+    check_names(request)
     folder = Folder(results_folder(given["results"]))
     form = reporter(given["format_"], request.plugins)
+    if not given["plan_only"]:
+        check_writable(folder.benchmarks / "run")
     with (
         options.locks(given, _devices(request, given)) as locks,
         Interrupts() as interrupts,
@@ -165,25 +171,45 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         with Display(observers, header) as display:
             try:
                 run = measure(header, request, zygotes, folder, display, display.on_event, again=again)
-            except HarnessError:
+            except HarnessError as error:
                 # The disk is full, say: what is known is shown, if it can be kept nowhere.
                 if display.run is not None and display.run.samples:
                     show(in_order(analyse(display.run)), form, None)
+                    error.hint = error.hint or f"what was measured is kept: {_goes_on(header.id)}"
                 raise
         for text in zygotes.notes:
             message(text)
-    report = explained(analyse(run))
     path = old.path.with_suffix(".json") if old else folder.report_path(header.id)
-    write_whole(path, codec.pretty(report))
-    observers.tell("harness_run_finished", report=report)
-    show(in_order(report), form, given["output"])
+    report = _told(explained(analyse(run)), path, form, observers, given)
     if given["verbose"] or (ctx.obj or {}).get("verbose"):
         show_details(report)
     message(f"saved: {path}")
     if interrupts or report.run.status == "out_of_time":
-        message(f"it goes on with: harness run --resume {header.id}")
+        message(f"it goes on with: {_goes_on(header.id)}")
     asked = {c.id for c in header.plan.cases if not c.added}
     return _exit_code(report, asked, interrupts, given["strict"])
+
+
+def _told(report: Report, path: Path, form: Reporter, observers: Observers, given: dict[str, Any]) -> Report:
+    """Keeps and shows the report of a run.
+
+    Raises:
+        StoreError: it is shown, but cannot be kept; or it is kept, and cannot be written where it was to go.
+    """
+    lost = kept(path, report)
+    observers.tell("harness_run_finished", report=report)
+    try:
+        show(in_order(report), form, given["output"] if lost is None else None)
+    except HarnessError as error:
+        error.hint = error.hint or f"the run is kept: harness report {report.run.id}"
+        raise
+    if lost is not None:
+        raise lost
+    return report
+
+
+def _goes_on(run_id: str) -> str:
+    return f"harness run --resume {run_id}"
 
 
 def _shown_again(old: resuming.Unfinished, given: dict[str, Any]) -> int:
@@ -199,9 +225,6 @@ def _shown_again(old: resuming.Unfinished, given: dict[str, Any]) -> int:
 
 def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
-    for option in ("timeout", "tolerance", "window"):
-        if given[option] is not None and not math.isfinite(given[option]):
-            raise UsageError(f"--{option.replace('_', '-')} must be a finite number")
     name = given["suite"]
     if name == "":
         raise UsageError("--suite is empty", "`harness list suites` shows the suites here")
@@ -210,8 +233,11 @@ def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
     if given["baseline"] == "":
         raise UsageError("--baseline is empty", "give axis=value,..., or `none` for no speed-ups")
     suite = suites.find(name) if name else None
+    matrices = suites.matrices(axes, suite)
+    if suite is not None:
+        trust.check_models(suites.models(matrices), f"suite {name}", given["allow_code"], axes.model)
     return RunRequest(
-        matrices=suites.matrices(axes, suite),
+        matrices=matrices,
         plugins=options.plugin_request(ctx, given),
         settings=Settings(
             timeout_s=given["timeout"],
@@ -253,34 +279,6 @@ def _devices(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | No
         return ()
     named = [m.device for m in request.matrices]
     return tuple(d for devices in named for d in devices) if all(named) else None
-
-
-def _check_names(request: RunRequest) -> None:
-    """Finds misspelt names at once where the components are known, before any process is started.
-
-    Where they are not (a plugin by option, a new environment) the plan's child finds them.
-    """
-    if request.plugins.extra or request.plugins.blocked:
-        return
-    found = inventory.cached(inventory.environment_key())
-    if found is None:
-        return
-    for kind in ("model", "runner", "precision"):
-        known: dict[str, list[dict[str, Any]]] = {}
-        for row in found["components"]:
-            if row["kind"] == kind:
-                for name in (row["name"], *row.get("aliases", ())):
-                    known.setdefault(name, []).append(row)
-        names = sorted({row["name"] for rows in known.values() for row in rows})
-        for spec in (parse(t, kind) for m in request.matrices for t in getattr(m, kind) if t != "all"):
-            if spec.target is not None:
-                continue  # the plan's child looks for it
-            rows = known.get(spec.name)
-            if rows is None:
-                raise unknown_name(kind, spec, names, found["problems"])
-            if len(rows) == 1:
-                takes = [params.Parameter(**{"default": None, **p}) for p in rows[0]["params"]]
-                params.check_names(rows[0]["name"], takes, dict(spec.values))
 
 
 class Display:

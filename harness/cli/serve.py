@@ -8,6 +8,7 @@ import click
 
 from harness import registry
 from harness.cli import options
+from harness.cli.numbers import Finite
 from harness.errors import UsageError
 from harness.plan.suites import Axes
 from harness.serve.server import Address, log_to_stderr, require_extra, serve
@@ -47,7 +48,7 @@ from harness.serve.settings import MOST_BATCH, ServeSettings, token_in
 )
 @click.option(
     "--max-body",
-    type=click.FloatRange(0.001, 65_536),
+    type=Finite(0.001, 65_536),
     default=32.0,
     show_default=True,
     metavar="MIB",
@@ -55,7 +56,7 @@ from harness.serve.settings import MOST_BATCH, ServeSettings, token_in
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(1, 86_400),
+    type=Finite(1, 86_400),
     default=30.0,
     show_default=True,
     metavar="S",

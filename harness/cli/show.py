@@ -15,9 +15,10 @@ from harness.catalogue.loading import describe
 from harness.catalogue.specs import parse
 from harness.components import Reporter
 from harness.errors import HarnessError, PluginError, StoreError, UnknownName
+from harness.records import codec
 from harness.records.report import Report
 from harness.report.select import standard_order
-from harness.store.folder import write_whole
+from harness.store.folder import read_report_file, write_whole
 
 
 def message(text: str) -> None:
@@ -89,6 +90,31 @@ def write(text: str | bytes, output: str | None, colour: bool = False) -> None:
         raise
     except OSError as error:
         raise StoreError(f"cannot write the output: {error.strerror}") from error
+
+
+def kept(path: Path, report: Report) -> StoreError | None:
+    """Writes the public report of a run; the error where it cannot be, since what was measured is worth
+    showing all the same. A report that says more than this one (its run's file was damaged since) is put
+    aside first.
+    """
+    try:
+        with contextlib.suppress(StoreError):
+            before = read_report_file(path)
+            if _says_more(before, report):
+                aside = path.with_name(f"{path.stem}.before{path.suffix}")
+                os.replace(path, aside)
+                message(f"the report that was there says more than the run's file does now: it is {aside}")
+        write_whole(path, codec.pretty(report))
+    except StoreError as error:
+        error.hint = error.hint or f"`harness report {report.run.id}` makes it from the run's file"
+        return error
+    return None
+
+
+def _says_more(before: Report, now: Report) -> bool:
+    """Whether any case has more replicates there."""
+    have = {record.id: record.replicates for record in now.records}
+    return any(record.replicates > have.get(record.id, 0) for record in before.records)
 
 
 def show_details(report: Report) -> None:

@@ -30,8 +30,8 @@ from harness.records.events import Ended
 from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
 from harness.store import calibration
 from harness.store.comparisonfile import StoredComparison
+from harness.store.eventfile import EventWriter
 from harness.store.folder import Folder, new_run_id
-from harness.store.runfile import EventWriter
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _refuse_blocked(text: str, announced: tuple[tuple[str, str], ...], beside: P
 def _file(text: str, beside: PluginRequest) -> Subject:
     path = Path(text).expanduser().resolve()
     if not path.is_file():
-        raise PluginError(f"{text}: there is no such file")
+        raise PluginError(f"{text}: there is no such file", "name a file that is there, or a module")
     if path.suffix != ".py":
         raise UsageError(f"{text} is no Python file", "a plugin is a file that ends in .py, or a module")
     request = _only((), beside)

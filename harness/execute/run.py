@@ -26,8 +26,10 @@ from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
 from harness.records.events import SCHEMA, Ended, Event, Resumed, RunStarted, Settings
 from harness.store import calibration
+from harness.store.eventfile import EventWriter
 from harness.store.folder import Folder, new_run_id
-from harness.store.runfile import EventWriter, StoredRun
+from harness.store.runfile import StoredRun
+from harness.store.trust import marked
 
 PLAN_TIMEOUT_S = 300.0
 
@@ -107,20 +109,22 @@ def start_header(
     request: RunRequest, plan: Plan, scenario: Scenario, ceilings: Sequence[Ceilings] = ()
 ) -> RunStarted:
     """The header of a new run."""
-    return RunStarted(
-        schema=SCHEMA,
-        id=new_run_id(),
-        started=now(),
-        command=request.command,
-        suite=request.suite,
-        seed=request.seed,
-        harness_version=metadata.version("pytorch-inference-lab"),
-        settings=request.settings,
-        scenario=scenario,
-        plan=plan,
-        calibration=spreads(calibration.load()),
-        ceilings=list(ceilings),
-        asked=asked(request),
+    return marked(
+        RunStarted(
+            schema=SCHEMA,
+            id=new_run_id(),
+            started=now(),
+            command=request.command,
+            suite=request.suite,
+            seed=request.seed,
+            harness_version=metadata.version("pytorch-inference-lab"),
+            settings=request.settings,
+            scenario=scenario,
+            plan=plan,
+            calibration=spreads(calibration.load()),
+            ceilings=list(ceilings),
+            asked=asked(request),
+        )
     )
 
 
@@ -144,7 +148,8 @@ def measure(
     interrupts = zygotes.interrupts
     assert interrupts is not None
     run = again.run if again else StoredRun(header)
-    writer = EventWriter(again.path if again else folder.run_path(header.id), again.mark if again else header)
+    path = again.path if again else folder.run_path(header.id)
+    writer = EventWriter(path, again.mark if again else header, header.id)
     if again:
         run.add(again.mark)
     with recording(writer, run):
@@ -181,6 +186,9 @@ class Again:
 class Recorded(Protocol):
     """What is known of a measurement: grows with its events."""
 
+    damage: list[str]
+    """What happened to its file."""
+
     def add(self, event: Ended) -> None:
         """Takes one event in."""
 
@@ -197,4 +205,5 @@ def recording(writer: EventWriter, known: Recorded) -> Iterator[None]:
             writer.write(ended)
         raise
     finally:
+        known.damage += writer.notes
         writer.close()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.errors import EnvironmentFault
+from harness.errors import TMPDIR_HINT, EnvironmentFault
 from harness.execute.child import Child, Outcome, tail_of
 from harness.execute.leftovers import MARK
 from harness.execute.signals import Interrupted, Interrupts
@@ -170,15 +170,24 @@ class ZygoteProcess:
     # -- jobs -------------------------------------------------------------------------------------
 
     def begin(self, kind: str, job: Job) -> Child:
-        """Starts a child for a job; the caller waits for it and closes it."""
+        """Starts a child for a job; the caller waits for it and closes it.
+
+        Raises:
+            EnvironmentFault: its files cannot be written.
+        """
         self._used = True
         self._jobs += 1
         file = self.folder / f"job-{kind}-{self._jobs}.json"
-        file.write_bytes(encode_job(kind, job))
+        try:
+            file.write_bytes(encode_job(kind, job))
+            log = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - closed by the child's close()
+        except OSError as error:
+            raise EnvironmentFault(
+                f"temporary files cannot be written in {self.folder}: {error.strerror}", TMPDIR_HINT
+            ) from error
         answers, write_end = os.pipe()
         read_end, commands = os.pipe()
         os.set_blocking(answers, False)
-        log = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 - closed by the child's close()
         # What is printed is cut off at its beginning when it is too much, and goes on at the new end.
         fcntl.fcntl(log, fcntl.F_SETFL, fcntl.fcntl(log, fcntl.F_GETFL) | os.O_APPEND)
         # A short name: sockets are made there, whose paths must not be long.

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.errors import TMPDIR_HINT, EnvironmentFault
+
 PREFIX = "harness-"
 OWNER = "owner"
 """A file that the owner of a folder keeps locked. It appears under this name with the lock on it."""
@@ -66,8 +68,18 @@ class TemporaryFolder:
 
 @contextmanager
 def temporary_folder(name: str = "") -> Iterator[Path]:
-    """A `TemporaryFolder` for as long as a block."""
-    folder = TemporaryFolder(name)
+    """A `TemporaryFolder` for as long as a block.
+
+    Raises:
+        EnvironmentFault: no folder can be made where temporary files go.
+    """
+    try:
+        folder = TemporaryFolder(name)
+    except OSError as error:
+        where = os.environ.get("TMPDIR", "")
+        raise EnvironmentFault(
+            f"no temporary folder can be made{f' in {where}' if where else ''}: {error.strerror}", TMPDIR_HINT
+        ) from error
     try:
         yield folder.path
     finally:

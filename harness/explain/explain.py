@@ -52,8 +52,18 @@ def explained(report: Report) -> Report:
     """The report with what bounds each row, findings, a cause for each row, and how many have one.
 
     Pure: everything rests on what the report holds. A report without anatomies has the findings that need
-    none.
+    none, and one whose numbers cannot be (somebody else's file may say anything) has none, and says so.
     """
+    try:
+        return _explained(report)
+    except (ArithmeticError, ValueError) as error:
+        said = f"no findings: numbers in it cannot be ({error})"
+        records = [replace(r, place=None, findings=[], explanation=None) for r in report.records]
+        run = replace(report.run, damage=[*report.run.damage, said])
+        return replace(report, run=run, records=records, findings=[], coverage=None)
+
+
+def _explained(report: Report) -> Report:
     scene = Scene(report)
     found = consistent([*chain.from_iterable(_of_row(row) for row in scene), *library_kernels(scene)])
     over_several = list(batches(scene))

@@ -12,6 +12,7 @@ from harness.explain.best import Choice, Limits, peak_mib
 from harness.explain.said import bytes_text, percent, times_text
 from harness.records.finding import PROVED, WITHDRAWN, Coverage, Finding, Proof
 from harness.records.report import Record, Report
+from harness.report.markup import escape, escape_line
 from harness.report.numbers import half_width, safe, significant, small
 from harness.report.select import grouped
 
@@ -268,17 +269,17 @@ def markdown(report: Report, choices: Iterable[Choice], limits: Limits) -> str:
         why = "" if said is None else f"{'proved: ' if said.state == PROVED else ''}{said.text}"
         name = f"{_title(record)}: {record.label['runner']} {record.case.precision}"
         cells = [name, significant(record.latency_ms.median), _speed(record), why]
-        lines.append("| " + " | ".join(safe(c).replace("|", "\\|") for c in cells) + " |")
+        lines.append("| " + " | ".join(escape(c) for c in cells) + " |")
     lines.append("")
     style = Style(10_000)
     for finding in [
         *(f for r in report.records for f in r.findings),
         *report.findings,
     ]:
-        lines += _finding(finding, style, 2, evidence=True, named=True)
+        lines += map(escape_line, _finding(finding, style, 2, evidence=True, named=True))
     lines.append("")
     for choice in choices:
-        lines += [f"- {line.strip()}" for line in _choice(choice, limits, style)]
+        lines += [escape_line(f"- {line.strip()}") for line in _choice(choice, limits, style)]
     if report.coverage is not None:
         lines += ["", coverage_text(report.coverage) + "."]
     return "\n".join(lines) + "\n"

@@ -82,7 +82,9 @@ class _Planner:
         runner, options = self.catalogue.fill("runner", point["runner"])
         precision = self.catalogue.get("precision", point["precision"])
         if point["precision"].values:
-            raise UsageError(f"precision {precision.name} has no parameters")
+            raise UsageError(
+                f"precision {precision.name} has no parameters", f"name it alone: {precision.name}"
+            )
         assert isinstance(model.component, Model)
         assert isinstance(runner.component, Runner)
         assert isinstance(precision.component, Precision)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.catalogue.suggest import suggestion
 from harness.errors import UsageError
 from harness.records.case import AXES
@@ -24,9 +26,10 @@ def parse_selector(text: str) -> dict[str, str | int]:
                 f"there is no axis {axis!r}{suggestion(axis, AXES)}", f"axes are {', '.join(AXES)}"
             )
         if axis in ("batch_size", "threads"):
-            if not value.strip().isdecimal() or int(value) < 1:
-                raise UsageError(f"{axis}={value} is no whole number")
-            chosen[axis] = int(value)
+            number = int(value) if re.fullmatch(r"\s*\d{1,7}\s*", value) else 0
+            if not 1 <= number <= 1_000_000:
+                raise UsageError(f"{axis}={value} is no whole number", "a whole number from 1 to 1000000")
+            chosen[axis] = number
         else:
             chosen[axis] = value.strip()
     return chosen

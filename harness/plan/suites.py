@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from harness import registry
+from harness.bounded import read_text
 from harness.catalogue.specs import split_list
-from harness.catalogue.suggest import listing, suggestion
+from harness.catalogue.suggest import listing, said, suggestion
 from harness.errors import UsageError
 from harness.jobs import Matrix
 from harness.records.case import AXES
@@ -53,13 +56,17 @@ def find(text: str) -> Suite:
     if text in names:
         return parse(text, registry.suite_text(text))
     path = Path(text)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or path.is_file():
         try:
-            return parse(path.stem, path.read_text("utf-8-sig"), where=text)
+            return parse(path.stem, read_text(path), where=text)
         except OSError as error:
-            raise UsageError(f"suite {text}: {error.strerror or error}") from error
+            raise UsageError(
+                f"suite {text}: {error.strerror or error}", "`harness list suites` shows those in the box"
+            ) from error
         except UnicodeDecodeError as error:
-            raise UsageError(f"suite {text} is no UTF-8 text") from error
+            raise UsageError(
+                f"suite {text} is no UTF-8 text: byte {error.start}", "a suite is a TOML file"
+            ) from error
     raise UsageError(
         f"there is no suite {text!r}{suggestion(text, names)}",
         f"suites here: {listing(names)}; or a file ending in .toml",
@@ -71,12 +78,17 @@ def parse(name: str, text: str, where: str | None = None) -> Suite:
     where = where or f"suite {name}"
     try:
         data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError, and not the only one
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where}: {error}", "a suite is a TOML file with [[matrix]] tables") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
+        what = "brackets" if isinstance(error, RecursionError) else "digits"
+        raise UsageError(
+            f"{where}: too many {what}", "a suite is a TOML file with [[matrix]] tables"
+        ) from error
     _known(data, ("summary", "matrix", *_AIMS), where)
     summary = data.get("summary", "")
     if not isinstance(summary, str):
-        raise UsageError(f"{where}: summary must be text")
+        raise UsageError(f"{where}: summary must be text", "one line about the suite, in quotes")
     tables = data.get("matrix", [])
     if not isinstance(tables, list) or not tables:
         raise UsageError(f"{where}: no [[matrix]] in it", "a suite has at least one [[matrix]] table")
@@ -89,13 +101,13 @@ def _aims(data: dict[str, Any], where: str) -> Aims:
     for key in ("passes", "until"):
         value = data.get(key)
         if isinstance(value, bool) or not isinstance(value, str | int | float | None):
-            raise UsageError(f"{where}: {key} must be text or a number, as --{key} takes it")
+            raise UsageError(f"{where}: {key} must be text or a number, as --{key} takes it", "e.g. 5")
         texts[key] = None if value is None else str(value)
     further = data.get("further_s")
     if isinstance(further, bool) or not isinstance(further, int | float | None):
-        raise UsageError(f"{where}: further_s must be a number of seconds")
+        raise UsageError(f"{where}: further_s must be a number of seconds", "from 0 on")
     if further is not None and not 0 <= further < 1e9:
-        raise UsageError(f"{where}: further_s must be a number of seconds from 0 on")
+        raise UsageError(f"{where}: further_s must be a number of seconds from 0 on", "up to 1e9")
     return Aims(texts["passes"], texts["until"], None if further is None else float(further))
 
 
@@ -109,7 +121,7 @@ def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
 
 def _matrix(table: Any, where: str) -> Matrix:
     if not isinstance(table, dict):
-        raise UsageError(f"{where} is no table")
+        raise UsageError(f"{where} is no table", "write [[matrix]] with two brackets")
     _known(table, _KEYS, where)
     values: dict[str, Any] = {}
     for key, value in table.items():
@@ -119,13 +131,13 @@ def _matrix(table: Any, where: str) -> Matrix:
             items = value if isinstance(value, list) else [value]
             values[key] = [_axis_value(key, v, f"{where}: {key}") for v in items]
             if not items:
-                raise UsageError(f"{where}: {key} is empty")
+                raise UsageError(f"{where}: {key} is empty", "give it a value, or leave it out")
     return Matrix(**values)
 
 
 def _points(value: Any, where: str) -> list[dict[str, str | int]]:
     if not isinstance(value, list) or not all(isinstance(v, dict) and v for v in value):
-        raise UsageError(f"{where} must be a list of tables like {{ runner = 'compile' }}")
+        raise UsageError(f"{where} must be a list of tables", "like [{ runner = 'compile' }]")
     for point in value:
         _known(point, AXES, where)
     return [{k: _axis_value(k, v, where) for k, v in point.items()} for point in value]
@@ -134,10 +146,10 @@ def _points(value: Any, where: str) -> list[dict[str, str | int]]:
 def _axis_value(key: str, value: Any, where: str) -> str | int:
     if key in _TEXT_AXES:
         if not isinstance(value, str) or not value:
-            raise UsageError(f"{where}: {value!r} is no text")
+            raise UsageError(f"{where}: {said(value)} is no text", "a name in quotes")
         return value
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
-        raise UsageError(f"{where}: {value!r} is no whole number above 0")
+        raise UsageError(f"{where}: {said(value)} is no whole number above 0", "from 1 to 1000000")
     return value
 
 
@@ -180,13 +192,41 @@ def _whole(axis: str, text: str) -> int:
 
 
 def matrices(axes: Axes, suite: Suite | None) -> list[Matrix]:
-    """What to sweep: the suite with the given axes replaced, or the given axes with defaults."""
+    """What to sweep: the suite with the given axes replaced, or the given axes with defaults.
+
+    Raises:
+        UsageError: these are more cases than anybody measures.
+    """
     given = axes.given()
     if suite is not None:
-        return [_replaced(m, given) for m in suite.matrices]
-    sweep = registry.defaults()["sweep"]
-    values = {axis: list(given.get(axis, sweep.get(axis, []))) for axis in AXES}
-    return [Matrix(**values)]
+        found = [_replaced(m, given) for m in suite.matrices]
+    else:
+        sweep = registry.defaults()["sweep"]
+        found = [Matrix(**{axis: list(given.get(axis, sweep.get(axis, []))) for axis in AXES})]
+    _bounded(found, f"suite {suite.name}" if suite is not None else "the options")
+    return found
+
+
+MOST_CASES = 10_000
+"""At two seconds each they take six hours, three times."""
+
+
+def _bounded(found: list[Matrix], what: str) -> None:
+    """Refuses a product that would not be planned in time."""
+    count = sum(
+        math.prod(max(1, len(set(getattr(m, axis)))) for axis in AXES) + len(m.include) for m in found
+    )
+    if count > MOST_CASES or sum(len(m.exclude) for m in found) > MOST_CASES:
+        raise UsageError(
+            f"{what}: that would be {count} cases, and a run has at most {MOST_CASES}",
+            "name fewer values of an axis, or measure them in several runs",
+        )
+
+
+def models(matrices: Iterable[Matrix]) -> list[str]:
+    """Every model that is named in some matrices, in what is left out and put in, too."""
+    points = (point for m in matrices for point in (*m.exclude, *m.include))
+    return [*(text for m in matrices for text in m.model), *(str(p["model"]) for p in points if "model" in p)]
 
 
 def _replaced(matrix: Matrix, given: dict[str, tuple[Any, ...]]) -> Matrix:

@@ -58,13 +58,22 @@ def seal(json: bytes) -> bytes:
     return json[:-1] + _SUM % zlib.crc32(json[:-1])
 
 
-def encode_event(event: Event | PairEvent) -> bytes:
-    """One line of a run's or comparison's file, sealed, without the newline."""
-    return seal(msgspec.json.encode({"event": NAMES[type(event)], **vars(event)}))
+def encode_event(event: Event | PairEvent, run: str | None = None) -> bytes:
+    """One line of a run's or comparison's file, sealed, without the newline.
+
+    Args:
+        run: the id of the run or comparison, so that lines of two are never taken for one; a header's own
+            id says it.
+    """
+    of = {} if run is None else {"run": run}
+    return seal(msgspec.json.encode({"event": NAMES[type(event)], **of, **vars(event)}))
 
 
-def decode_event(line: bytes) -> Event | PairEvent | None:
-    """The event on one line; None if its type is unknown here (a newer harness wrote it).
+def decode_line(line: bytes) -> tuple[Event | PairEvent | None, str | None]:
+    """(the event on one line, the id of the run it says it belongs to).
+
+    The event is None if its type is unknown here (a newer harness wrote it). No id: an earlier version
+    wrote the line, or it is a header.
 
     Raises:
         DecodeError: the line is no such event.
@@ -75,5 +84,15 @@ def decode_event(line: bytes) -> Event | PairEvent | None:
     if not isinstance(data, dict) or not isinstance(data.get("event"), str):
         raise msgspec.ValidationError("no event")
     del data["crc32"]
+    run = data.pop("run", None)
     cls = EVENTS.get(data.pop("event"))
-    return None if cls is None else msgspec.convert(data, cls)
+    try:
+        event = None if cls is None else msgspec.convert(data, cls)
+    except (RecursionError, OverflowError) as error:
+        raise DecodeError(str(error)) from error
+    return event, run if isinstance(run, str) else None
+
+
+def decode_event(line: bytes) -> Event | PairEvent | None:
+    """The event on one line, as `decode_line` has it."""
+    return decode_line(line)[0]

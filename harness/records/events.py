@@ -68,15 +68,18 @@ def pack_ns(values: list[int]) -> str:
     return base64.b64encode(zlib.compress(data.tobytes(), 6)).decode("ascii")
 
 
-_MOST_BYTES = 1 << 28
-"""More call times than this (33 million) in one sample is no file of ours."""
+_MOST_BYTES = 1 << 24
+"""More call times than this (2 million) in one sample are no sample of ours."""
+_FEW_BYTES, _MOST_RATIO = 1 << 17, 64
+"""Times of a clock are never so alike that more than a few bytes of them shrink further than this."""
 
 
 def unpack_ns(text: str) -> list[int]:
     """The inverse of `pack_ns`. Raises ValueError if the text is damaged or unreasonably long."""
+    most = min(_MOST_BYTES, max(_FEW_BYTES, _MOST_RATIO * len(text)))
     try:
         inflater = zlib.decompressobj()
-        raw = inflater.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
+        raw = inflater.decompress(base64.b64decode(text, validate=True), most)
         if not inflater.eof or len(raw) % 8:
             raise ValueError("damaged call times")
     except zlib.error as error:

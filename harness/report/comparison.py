@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +9,7 @@ from dataclasses import replace
 from harness.records.comparison import EQUIVALENT, FASTER, SLOWER, ComparisonReport
 from harness.report import compared
 from harness.report.compared import BROKEN, LEFT, REFUSED, Row
+from harness.report.markup import escape
 from harness.report.numbers import safe
 
 _BOLD, _GREEN, _RED, _YELLOW, _DIM, _OFF = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
@@ -17,7 +17,6 @@ _COLOURS = {FASTER: _GREEN, SLOWER: _RED, BROKEN: _RED, REFUSED: _YELLOW, EQUIVA
 _GAP = "   "
 _LEAST = 20
 """A line that goes on below is indented if so many characters are left to it."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 Paint = Callable[[str, str], str]
 
@@ -188,7 +187,7 @@ def markdown(report: ComparisonReport) -> str:
 
 def _escape(text: str) -> str:
     """Names and reasons as text: nothing in them is markup, a link or HTML."""
-    return _SPECIAL.sub(r"\\\1", " ".join(safe(text).split()))
+    return escape(" ".join(text.split()))
 
 
 def _list(texts: list[str]) -> str:

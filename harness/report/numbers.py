@@ -69,6 +69,19 @@ def percent(share: float | None) -> str:
     return f"{value:.1f} %" if value < 0.95 else f"{value:.0f} %"
 
 
+LONGEST = 2000
+"""Characters of a stranger's text that are shown; a table would be as wide as its longest cell."""
+
+
 def safe(text: str) -> str:
-    """Text of a stranger on one line: control characters, escape sequences among them, made visible."""
+    """Text of a stranger on one line: control characters, escape sequences among them, made visible, and of
+    a very long one the beginning.
+    """
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} ... ({len(text) - LONGEST} more characters)"
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    """The same in full."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -50,7 +50,9 @@ def write(names: Names, directory: Path) -> Path:
             path.write_text(text, "utf-8")
         beside.replace(folder)
     except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise UsageError(
+            f"{folder} cannot be written: {error.strerror or error}", "--directory names another place"
+        ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder

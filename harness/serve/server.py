@@ -92,7 +92,9 @@ def bind(address: Address, settings: ServeSettings) -> socket.socket:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"there is no address {address.host!r} here: {error}") from error
+        raise UsageError(
+            f"there is no address {address.host!r} here: {error}", "--host 127.0.0.1 is this machine alone"
+        ) from error
     family, _, _, _, place = found[0]
     if not is_local(str(place[0])) and settings.token is None:
         if not settings.insecure:

@@ -53,8 +53,13 @@ class ServeSettings:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise UsageError(f"{name.replace('_', '-')} must be from {least:g} to {most:g}, not {value}")
-        if self.token is not None and (not self.token.strip() or not self.token.isascii()):
-            raise UsageError("the token must not be empty, and ASCII throughout")
+        if self.token is not None and (
+            not self.token.strip() or not (self.token.isascii() and self.token.isprintable())
+        ):
+            raise UsageError(
+                "the token must not be empty, and ASCII throughout",
+                "letters and digits: `openssl rand -hex 32` makes one",
+            )
 
     @property
     def max_body(self) -> int:

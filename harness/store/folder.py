@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.bounded import MOST_REPORT, stored
 from harness.catalogue.suggest import suggestion
 from harness.errors import StoreError
 from harness.records import codec, report
@@ -17,6 +19,8 @@ from harness.store import runfile
 
 VARIABLE = "HARNESS_RESULTS"
 LATEST = "latest"
+_STAMP = "%Y%m%d-%H%M%S"
+_DATED = re.compile(r"\d{8}-\d{6}")
 
 
 def results_folder(option: str | None) -> Path:
@@ -26,7 +30,7 @@ def results_folder(option: str | None) -> Path:
 
 def new_run_id() -> str:
     """A name that sorts by time and does not repeat: `20261122-174126-0c1f`, UTC."""
-    return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+    return time.strftime(_STAMP, time.gmtime()) + "-" + secrets.token_hex(2)
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,12 @@ class Folder:
         """Ids of the runs here, the oldest first."""
         return _ids(self.benchmarks)
 
+    def ahead(self) -> list[str]:
+        """Ids of runs dated in the future, as this machine's clock goes, where `latest` passes them over."""
+        ids = self.ids()
+        ahead = _ahead(ids)
+        return ahead if _latest(ids) not in ([i] for i in ahead) else []
+
     def find(self, text: str) -> Path:
         """The file that a run id, the end or start of one, `latest` or a path stands for.
 
@@ -100,6 +110,25 @@ def _ids(folder: Path) -> list[str]:
     return sorted(p.name[: -len(runfile.SUFFIX)] for p in files)
 
 
+_SLACK_S = 60.0
+"""Clocks of machines that share a folder differ by less."""
+
+
+def _ahead(ids: list[str]) -> list[str]:
+    """Ids that name a moment in the future."""
+    until = time.strftime(_STAMP, time.gmtime(time.time() + _SLACK_S))
+    return [i for i in ids if _DATED.match(i) and i[: len(until)] > until]
+
+
+def _latest(ids: list[str]) -> list[str]:
+    """The newest of some sorted ids. A file of another name is none (a copy called `baseline`, say), and
+    neither is a run that a clock gone wrong dated into the future: it would be the latest for years.
+    """
+    dated = [i for i in ids if _DATED.match(i)]
+    ahead = set(_ahead(dated))
+    return ([i for i in dated if i not in ahead] or dated or ids)[-1:]
+
+
 def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
     """What a name on the command line stands for; hints for an empty folder and for an unknown name."""
     path = Path(text)
@@ -112,7 +141,7 @@ def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
         )
     if path.suffix in (runfile.SUFFIX, ".json") or os.sep in text:
         if not path.is_file():
-            raise StoreError(f"there is no file {text}")
+            raise StoreError(f"there is no file {text}", hints[1])
         return path
     ids = _ids(folder)
     if not ids:
@@ -121,7 +150,7 @@ def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
         )
     found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
     if text == LATEST:
-        found = ids[-1:]
+        found = _latest(ids)
     if len(found) > 1:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise StoreError(f"{text!r} could be {', '.join(found[:5])}{more}")
@@ -136,10 +165,7 @@ def read_report_file(path: Path) -> Report:
     Raises:
         StoreError: it is no report, or of a newer schema.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+    data = stored(path, MOST_REPORT)
     try:
         head = codec.decode(data, dict[str, object])
     except codec.DecodeError as error:
@@ -147,10 +173,9 @@ def read_report_file(path: Path) -> Report:
     schema = head.get("schema")
     if "comparison" in head:
         raise StoreError(f"{path} is a comparison and no run", "`harness compare --show` shows it again")
-    if not isinstance(schema, int):
+    if not isinstance(schema, int) or isinstance(schema, bool):
         raise StoreError(f"{path} is no report: it has no schema number")
-    if schema > report.SCHEMA:
-        raise StoreError(f"{path} has schema {schema}, this version reads up to {report.SCHEMA}")
+    runfile.check_schema(schema, report.SCHEMA, path)
     try:
         return codec.decode(data, Report)
     except codec.DecodeError as error:

@@ -7,11 +7,10 @@ read. A damaged line in the middle is reported by number and the rest is used.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.bounded import MOST_RUN, stored
 from harness.errors import StoreError
 from harness.records import codec
 from harness.records.events import (
@@ -28,89 +27,9 @@ from harness.records.events import (
     ThroughputMeasured,
 )
 from harness.records.finding import Proof
-from harness.records.pairs import ComparisonStarted, PairEvent, PairMeasured
+from harness.records.pairs import ComparisonStarted, PairMeasured
 
 SUFFIX = ".jsonl"
-
-
-class EventWriter:
-    """Appends events to a new file, of a run or of a comparison; or to that of a run that is taken up again.
-
-    Raises:
-        StoreError: the file cannot be made.
-    """
-
-    def __init__(self, path: Path, header: RunStarted | ComparisonStarted | Resumed) -> None:
-        self.path = path
-        again = isinstance(header, Resumed)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_APPEND | os.O_CLOEXEC
-            flags |= os.O_RDWR if again else os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            self._fd = os.open(path, flags, 0o644)
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {path}: {error.strerror}", "choose another folder with --results"
-            ) from error
-        self._take()
-        if again:
-            self._close_line()
-        self.write(header)
-
-    def _take(self) -> None:
-        """So that no other process takes the run up meanwhile; the kernel frees it with its holder."""
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._fd)
-            raise StoreError(
-                f"{self.path} is being written by another process", "wait until it ends"
-            ) from error
-        except OSError:
-            return  # a file system without locks
-
-    def _close_line(self) -> None:
-        """A torn last line stays one damaged line, and what follows is whole."""
-        size = os.fstat(self._fd).st_size
-        if size and os.pread(self._fd, 1, size - 1) != b"\n":
-            os.write(self._fd, b"\n")
-
-    def write(self, event: Event | PairEvent) -> None:
-        """Appends one event and waits until the disk has it.
-
-        Raises:
-            StoreError: the disk does not take it.
-        """
-        line = codec.encode_event(event) + b"\n"
-        try:
-            if os.write(self._fd, line) != len(line):
-                raise StoreError(f"cannot write {self.path}: the disk is full")
-            os.fdatasync(self._fd)
-        except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error.strerror}") from error
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-
-def append(path: Path, event: Event) -> None:
-    """Appends one event to the file of a run that has ended. A torn last line is closed first: it stays one
-    damaged line, and what follows is whole.
-
-    Raises:
-        StoreError: the file cannot be written.
-    """
-    line = codec.encode_event(event) + b"\n"
-    try:
-        with path.open("a+b", buffering=0) as file:
-            if file.seek(0, os.SEEK_END):
-                file.seek(-1, os.SEEK_END)
-                line = line if file.read(1) == b"\n" else b"\n" + line
-            if file.write(line) != len(line):
-                raise StoreError(f"cannot write {path}: the disk is full")
-            os.fdatasync(file.fileno())
-    except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}") from error
 
 
 @dataclass
@@ -126,6 +45,9 @@ class StoredRun:
     anatomy: dict[str, AnatomyTaken] = field(default_factory=dict)
     proofs: list[Proof] = field(default_factory=list)
     resumed: list[Resumed] = field(default_factory=list)
+    resumes_before: dict[tuple[str, int], int] = field(default_factory=dict)
+    """(case, replicate) -> how often the run had been taken up before it was measured. The order of lines
+    says it: a clock may go back."""
     ended: Ended | None = None
     damage: list[str] = field(default_factory=list)
     _places: dict[tuple[str, int], int] = field(default_factory=dict, repr=False)
@@ -135,7 +57,8 @@ class StoredRun:
         if isinstance(event, Sample):
             # A replicate that was cut short or failed may be measured again: the later one counts.
             place = self._places.setdefault((event.case, event.replicate), len(self.samples))
-            self.samples[place:] = [event, *self.samples[place + 1 :]]
+            self.samples[place : place + 1] = [event]
+            self.resumes_before[event.case, event.replicate] = len(self.resumed)
         elif isinstance(event, Built):
             self.built[event.case] = event
         elif isinstance(event, MemoryMeasured):
@@ -155,37 +78,75 @@ class StoredRun:
             self.ended = event
 
 
+_TOLD = 20
+"""So many damaged lines are named; of the others there is a number."""
+
+
 def read(path: Path) -> StoredRun:
     """Reads a run file.
 
     Raises:
         StoreError: it cannot be opened, has no header, or comes from a newer harness.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
-    whole, _, torn = data.rpartition(b"\n")
-    lines = whole.split(b"\n") if whole else []
+    whole, _, torn = stored(path, MOST_RUN).rpartition(b"\n")
+    lines = [line.removesuffix(b"\r") for line in whole.split(b"\n")] if whole else []
     if torn and not lines:
         raise StoreError(f"{path} holds no run: it is torn in its first line")
-    header = _header(lines, path)
-    run = StoredRun(header)
+    run = StoredRun(_header(lines, path))
+    sieve = _Sieve(run)
+    more = 0
     for number, line in enumerate(lines[1:], start=2):
-        try:
-            event = codec.decode_event(line)
-        except (codec.DecodeError, ValueError) as error:
-            run.damage.append(f"line {number} of {path.name} is damaged and left out ({error})")
+        if not line:
             continue
-        if event is None:
-            run.damage.append(f"line {number} of {path.name} is of a kind unknown to this version")
-        elif isinstance(event, RunStarted | ComparisonStarted | PairMeasured):
-            run.damage.append(f"line {number} of {path.name} belongs to no run and is left out")
-        else:
-            run.add(event)
+        said = sieve.take(line)
+        if said is not None and len(run.damage) < _TOLD:
+            run.damage.append(f"line {number} of {path.name} {said}")
+        elif said is not None:
+            more += 1
+    if more:
+        run.damage.append(f"and {more} more lines of {path.name} are left out")
     if torn:
         run.damage.append(f"the last line of {path.name} is torn and left out")
     return run
+
+
+class _Sieve:
+    """Lets into a run what is its own, each once."""
+
+    def __init__(self, run: StoredRun) -> None:
+        self.run = run
+        self.cases = {planned.id for planned in run.header.plan.cases}
+        self.lines: set[bytes] = set()
+        self.replicates: set[tuple[str, int]] = set()
+        """Since it was last taken up: one that failed may be measured again, but only then."""
+
+    def take(self, line: bytes) -> str | None:
+        """Takes a line in, or says what is wrong with it."""
+        try:
+            event, of = codec.decode_line(line)
+        except (codec.DecodeError, ValueError) as error:
+            return f"is damaged and left out ({error})"
+        if event is None:
+            return "is of a kind unknown to this version"
+        if isinstance(event, RunStarted | ComparisonStarted | PairMeasured):
+            return "belongs to no run and is left out"
+        if of not in (None, self.run.header.id):
+            return f"belongs to run {of} and is left out"
+        case = getattr(event, "case", None)
+        if case is not None and case not in self.cases:
+            return "is about a case that this run does not have, and is left out"
+        if line in self.lines:
+            return "is there twice and counts once"
+        if isinstance(event, Sample):
+            key = (event.case, event.replicate)
+            if key in self.replicates:
+                return f"has replicate {event.replicate + 1} of a case once more, and is left out"
+            self.replicates.add(key)
+        if isinstance(event, Resumed):
+            self.replicates.clear()
+        self.lines.add(line)
+        self.run.add(event)
+        return None
 
 
 def _header(lines: list[bytes], path: Path) -> RunStarted:
@@ -198,14 +159,28 @@ def _header(lines: list[bytes], path: Path) -> RunStarted:
     schema = raw.get("schema")
     if raw.get("event") != "run" or not isinstance(schema, int):
         raise StoreError(f"{path} is no run file: its first line is no header")
-    if schema > SCHEMA:
-        raise StoreError(
-            f"{path} has schema {schema}, this version reads up to {SCHEMA}",
-            "read it with the version that wrote it, or a newer one",
-        )
+    check_schema(schema, SCHEMA, path)
     try:
         event = codec.decode_event(lines[0])
     except codec.DecodeError as error:
         raise StoreError(f"the header of {path} is damaged: {error}") from error
     assert isinstance(event, RunStarted)
+    ids = [planned.id for planned in event.plan.cases]
+    if len(set(ids)) < len(ids):
+        raise StoreError(f"the header of {path} is damaged: it has a case twice")
     return event
+
+
+def check_schema(found: int, known: int, path: Path) -> None:
+    """Refuses a file of another version.
+
+    Raises:
+        StoreError: its schema is newer than the one known, or none.
+    """
+    if found > known:
+        raise StoreError(
+            f"{path} has schema {found}, this version reads up to {known}",
+            "read it with the version that wrote it, or a newer one",
+        )
+    if found < 1:
+        raise StoreError(f"{path} has schema {found}, and schemas count from 1")

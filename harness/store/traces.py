@@ -48,9 +48,11 @@ def check_writable(path: Path) -> None:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise StoreError(f"cannot write {path}: {folder} is no folder")
+        raise StoreError(f"cannot write {path}: {folder} is no folder", "--results names another place")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise StoreError(f"cannot write {path}: no permission to write to {folder}")
+        raise StoreError(
+            f"cannot write {path}: no permission to write to {folder}", "--results names another place"
+        )
 
 
 def keep_trace(made: Path, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import harness
 from harness.catalogue.params import text_of
-from harness.report.numbers import safe
+from harness.report.numbers import visible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -38,7 +38,8 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return text_of(value)
     if isinstance(value, str):
-        return f"'{safe(value)}" if value.startswith(_FORMULA) else safe(value)
+        shown = visible(value)
+        return f"'{shown}" if value.lstrip(" ").startswith(_FORMULA) else shown
     return value
 
 

@@ -6,10 +6,9 @@ import re
 
 import harness
 from harness.report import numbers
+from harness.report.markup import escape
 
 from . import rows
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
 class Markdown(harness.Reporter):
@@ -42,7 +41,7 @@ class Markdown(harness.Reporter):
 
 def _escape(text: str) -> str:
     """Names and reasons as text: nothing in them is markup, a link or HTML."""
-    return _SPECIAL.sub(r"\\\1", numbers.safe(text))
+    return escape(text)
 
 
 def _item(text: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 from harness.analyse.analyse import analyse
 from harness.records import codec
 from harness.records.comparison import ComparisonReport
+from harness.store.eventfile import EventWriter
 from harness.store.folder import Folder
-from harness.store.runfile import EventWriter
 
 PLUGIN = Path(__file__).parent.parent / "plugins" / "tiny.py"
 

@@ -119,7 +119,7 @@ def test_a_full_disk_ends_the_run_and_what_was_measured_is_still_shown(
 ):
     from harness.errors import StoreError
     from harness.records.events import MemoryMeasured
-    from harness.store.runfile import EventWriter
+    from harness.store.eventfile import EventWriter
 
     write = EventWriter.write
 

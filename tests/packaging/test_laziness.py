@@ -126,6 +126,7 @@ def test_imports_inside_the_core_run_one_way():
 
     order = [
         "errors",
+        "bounded",
         "records",
         "components",
         "hookspecs",

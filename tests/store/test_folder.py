@@ -14,8 +14,8 @@ from harness.errors import StoreError
 from harness.records import codec
 from harness.records.events import Ended
 from harness.store import folder as store
+from harness.store.eventfile import EventWriter
 from harness.store.folder import Folder, new_run_id, read_report_file, results_folder, write_whole
-from harness.store.runfile import EventWriter
 
 IDS = ["20261120-080000-aaaa", "20261121-090000-bbbb", "20261122-100000-cccc"]
 
