@@ -65,6 +65,10 @@ class Launcher:
 
     def close(self) -> None:
         """Ends every zygote with all it started."""
+        self._drop_all()
+        self._orphans.close()
+
+    def _drop_all(self) -> None:
         for lane in list(self._lanes):
             self._drop(lane)
 
@@ -128,11 +132,11 @@ class Launcher:
                     self._drop(lane)
 
     def _left_out(self, name: str, zygote: ZygoteProcess) -> str:
-        why = "does not end" if zygote.usable else "ends the process"
+        why = "ends the process" if zygote.ended() else "does not end"
         return f"preload of runner {name} is left out: it {why}"
 
     def _all_solo(self) -> None:
-        self.close()
+        self._drop_all()
         self.solo = True
 
     def preload(self, cases: list[PlannedCase], plugins: PluginRequest) -> None:

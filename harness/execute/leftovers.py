@@ -78,8 +78,19 @@ class Orphans:
     would go to the first process of the machine, and stay.
     """
 
+    _users = 0
+
     def __init__(self) -> None:
         self._adopts = prctl(PR_SET_CHILD_SUBREAPER, 1)
+        Orphans._users += self._adopts
+
+    def close(self) -> None:
+        """Nobody's orphans come to this process any more, once the last of these is closed."""
+        if self._adopts:
+            self._adopts = False
+            Orphans._users -= 1
+            if not Orphans._users:
+                prctl(PR_SET_CHILD_SUBREAPER, 0)
 
     def end(self, zygote: str, children: Iterable[int]) -> None:
         """Ends those of a zygote that has died.

@@ -26,6 +26,7 @@ from harness.execute.zygote import MOST, children_of, kill_tree
 from harness.jobs import Job, encode_job
 
 START_TIMEOUT_S = 180.0
+_ENDING_S = 1.0
 
 
 class ZygoteProcess:
@@ -265,6 +266,12 @@ class ZygoteProcess:
         else:
             with contextlib.suppress(OSError):
                 self.control.send(json.dumps({"kill": pid}).encode())
+
+    def ended(self) -> bool:
+        """Whether it has ended, or does so now: its socket closes a moment before."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDING_S)
+        return self._process.poll() is not None
 
     @property
     def usable(self) -> bool:

@@ -139,10 +139,20 @@ class Lab:
         """Whether none of the processes is there any more, or will be soon."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            if not any(Path(f"/proc/{p}").exists() for p in pids):
+            if not any(self.alive(p) for p in pids):
                 return True
             time.sleep(0.05)
         return False
+
+    @staticmethod
+    def alive(pid: int) -> bool:
+        """Whether it still runs. What has ended may wait for a parent that does not ask for it: ours, where
+        something in this process has had orphans come to it.
+        """
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except OSError:
+            return False
 
     def end(self, process) -> None:
         with contextlib.suppress(ProcessLookupError):
