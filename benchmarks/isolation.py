@@ -41,7 +41,8 @@ from harness.execute.run import RunRequest, make_plan
 from harness.execute.supervise import ZygoteProcess
 from harness.jobs import CaseJob, Matrix
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import OK, Settings
+from harness.records.events import OK
+from harness.records.settings import Settings
 
 ROUNDS, QUICK_ROUNDS = 20, 4
 MOST_RATIO = 0.1

@@ -37,7 +37,7 @@ from harness.execute.run import RunRequest, make_plan
 from harness.jobs import CaseJob, Matrix
 from harness.measure.prepare import CaseWork
 from harness.records.case import Scenario
-from harness.records.events import Settings
+from harness.records.settings import Settings
 from harness.runner import Profiling
 
 ROUNDS, QUICK_ROUNDS = 200, 10

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from harness.records.events import pack_ns, unpack_ns
+from harness.records.packed import pack_ns, unpack_ns
 
 ONE, TWO, FOUR, FORTY, PAIRS = "one process", "two processes", "four processes", "forty", "pairs"
 LAYOUTS = (ONE, TWO, FOUR, FORTY, PAIRS)

@@ -24,12 +24,12 @@ from harness.records.events import (
     ReferenceMade,
     RunStarted,
     Sample,
-    Settings,
     Timing,
     Verification,
-    pack_ns,
 )
+from harness.records.packed import pack_ns
 from harness.records.report import Latency, Record, Report
+from harness.records.settings import Settings
 from harness.store.runfile import StoredRun
 
 STARTED = "2026-11-22T17:41:26.123Z"

@@ -10,17 +10,17 @@ from typing import Any
 
 from harness.analyse import noise, replicate
 from harness.analyse.aim import aim_of
+from harness.analyse.samples import audits, latency_of, page_faults, worst_of
 from harness.analyse.spreads import nearest
-from harness.analyse.statistics import LEVEL, log_interval, quantile, quantile_bound
+from harness.analyse.statistics import log_interval
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
-from harness.records.events import OK, Sample, Verification, worst
-from harness.records.noise import UNTOLD, BlockNoise
+from harness.records.events import OK, Sample, worst
+from harness.records.noise import UNTOLD
 from harness.records.report import (
     SCHEMA,
     Aim,
     Latency,
-    Percentile,
     Ready,
     Record,
     Report,
@@ -83,7 +83,7 @@ def run_info(run: StoredRun) -> RunInfo:
         damage=run.damage,
         calibration=header.calibration,
         reason=ended.reason if ended else None,
-        noise=noise.summary(_audits(run.samples)),
+        noise=noise.summary(audits(run.samples)),
         ceilings=header.ceilings,
     )
 
@@ -241,11 +241,11 @@ class _Analysed:
             ready_s=ready,
             break_even_calls=_break_even(ready, latency, baseline, speedup),
             memory_mib=memory.memory if memory else None,
-            verification=_worst_of(verifications) if verifications else None,
+            verification=worst_of(verifications) if verifications else None,
             facts=self._facts(),
             warnings=list(dict.fromkeys([*self._all_warnings(speedup, baseline), *said])),
-            noise=noise.flags(_audits(self.samples)),
-            page_faults=_page_faults(self.samples),
+            noise=noise.flags(audits(self.samples)),
+            page_faults=page_faults(self.samples),
             page_faults_each=self._faults_each(),
             is_baseline=planned.baseline_id == planned.id,
             aim=self.aim(),
@@ -255,7 +255,7 @@ class _Analysed:
 
     def _faults_each(self) -> list[float]:
         """Page faults in a call of each replicate that was timed."""
-        found = [_page_faults([s]) for s in self.samples if s.replicate in self.timed]
+        found = [page_faults([s]) for s in self.samples if s.replicate in self.timed]
         return [f for f in found if f is not None] if None not in found else []
 
     def _facts(self) -> dict[str, Any]:
@@ -302,45 +302,6 @@ class _Analysed:
                 yield f"{len(later)} of {len(self.samples)} replicates were measured after a change: {what}"
 
 
-def latency_of(values: list[float], calls: list[float], percentiles: bool, least_sd: float = 0.0) -> Latency:
-    """From the values of replicates, and the sorted times of single calls (or blocks)."""
-    centre, low, high = log_interval(values, least_sd=least_sd)
-    return Latency(
-        median=centre,
-        low=low,
-        high=high,
-        level=LEVEL,
-        iqr=quantile(calls, 0.75) - quantile(calls, 0.25),
-        min=calls[0],
-        mean=statistics.fmean(calls),
-        replicates=values,
-        p90=_percentile(calls, 0.90) if percentiles else None,
-        p99=_percentile(calls, 0.99) if percentiles else None,
-    )
-
-
-def _audits(samples: list[Sample]) -> list[BlockNoise]:
-    """Of every timed block."""
-    return [block for s in samples if s.timing is not None for block in s.timing.noise]
-
-
-def _page_faults(samples: list[Sample]) -> float | None:
-    """In one timed call: the median over blocks, so that first uses and the audit count for nothing."""
-    found = [
-        audit.minor_faults / (calls * s.timing.calls_per_stamp)
-        for s in samples
-        if s.timing is not None
-        for audit, calls in zip(s.timing.noise, s.timing.blocks, strict=False)
-        if audit.minor_faults is not None and calls
-    ]
-    return statistics.median(found) if found else None
-
-
-def _percentile(ordered: list[float], share: float) -> Percentile | None:
-    bound = quantile_bound(ordered, share)
-    return None if bound is None else Percentile(quantile(ordered, share), bound)
-
-
 def _throughput(planned: PlannedCase, latency: Latency | None) -> Throughput | None:
     if latency is None:
         return None
@@ -364,11 +325,3 @@ def _break_even(
     if gain_ms <= 0:
         return None
     return max(0, math.ceil(extra_ms / gain_ms))
-
-
-def _worst_of(several: list[Verification]) -> Verification:
-    """The least right of some verifications of the same case: a failed one, else the largest error."""
-    return max(
-        several,
-        key=lambda v: (not v.passed, math.inf if v.error is None else v.error),
-    )

@@ -7,7 +7,8 @@ import statistics
 from dataclasses import dataclass, field
 
 from harness.analyse.statistics import block_medians
-from harness.records.events import Timing, unpack_ns
+from harness.records.events import Timing
+from harness.records.packed import unpack_ns
 
 _MOST_MS = 1e12
 """Thirty years: no call took as long, whatever a file says."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.plan.suites import Aims
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 FIRST, MOST, UNTIL, FURTHER_S = 3, 12, 0.05, 300.0
 """What a run does that is told nothing: 3 to 12 passes, until ±5 %, the further ones within 5 minutes."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from harness.cli import options
+from harness.cli import options, single
 from harness.cli.show import message, write
 from harness.errors import ExitCode, UsageError
 from harness.execute.one import one_case
@@ -18,7 +18,7 @@ from harness.report.numbers import safe, seconds, significant
 
 
 @click.command("check", short_help="Does a model really run under a runner? Graph breaks, fallbacks.")
-@options.case()
+@single.case()
 @click.option(
     "--other-batches",
     metavar="N,...",
@@ -39,7 +39,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness check -m transformer -r onnxruntime
     harness check -r compile --other-batches 1,64
     """
-    request = options.one_request(ctx, given)
+    request = single.one_request(ctx, given)
     if given["other_batches"] == "":
         raise UsageError("--other-batches is empty", "give batch sizes, e.g. --other-batches 1,64")
     others = list(
@@ -50,7 +50,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         case.build()
         found = case.ask("check", CheckJob(case.job(), others), Check)
         report = CheckReport(SCHEMA, case.planned.case, case.environment, found)
-        title = options.case_title(case.planned)
+        title = single.case_title(case.planned)
     for warning in (*case.warnings, *found.warnings):
         message(f"warning: {warning}")
     problems = _problems(found)

@@ -26,8 +26,8 @@ from harness.jobs import Matrix
 from harness.plan.environment import without_torch
 from harness.plan.suites import Aims
 from harness.records.claims import SCHEMA, ClaimsReport
-from harness.records.events import Settings
 from harness.records.report import Report
+from harness.records.settings import Settings
 from harness.store.folder import Folder, results_folder
 
 

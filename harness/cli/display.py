@@ -12,8 +12,8 @@ from harness.analyse.aim import width_text
 from harness.analyse.analyse import record_of
 from harness.plan.estimate import further_estimate_s, total_estimate_s
 from harness.records.case import Plan, PlannedCase
-from harness.records.events import Settings
 from harness.records.report import Record
+from harness.records.settings import Settings
 from harness.report import numbers
 from harness.store.runfile import StoredRun
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from harness import registry
-from harness.cli import options
+from harness.cli import options, single
 from harness.cli.numbers import Finite
 from harness.cli.show import message, write
 from harness.errors import ExitCode, NothingMeasured, StoreError, UsageError
@@ -38,7 +38,7 @@ class _Wanted:
 
 
 @click.command("export", short_help="Export a model to ONNX, verified at several batch sizes.")
-@options.case(runner=registry.defaults()["export"]["runner"])
+@single.case(runner=registry.defaults()["export"]["runner"])
 @click.option(
     "--dynamic/--static", default=True, show_default=True, help="Keep the batch size open, or fix it at -b."
 )
@@ -80,7 +80,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness export -m mlp -p int8-dynamic
     harness export -m cnn --static -b 8
     """
-    request = options.one_request(ctx, given, runner=registry.defaults()["export"]["runner"])
+    request = single.one_request(ctx, given, runner=registry.defaults()["export"]["runner"])
     wanted = _wanted(given, int(request.matrix.batch_size[0]) if request.matrix.batch_size else None)
     with one_case(request, message) as case:
         target = _target(given, case)
@@ -88,7 +88,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         if report.passed or given["keep_failed"]:
             _place(made, target)
             report = _with_output(report, str(target))
-        title = options.case_title(case.planned)
+        title = single.case_title(case.planned)
     for warning in (*case.warnings, *report.warnings):
         message(f"warning: {safe(warning)}")
     json = given["format_"] == options.JSON

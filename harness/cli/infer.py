@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from harness.cli import options
+from harness.cli import options, single
 from harness.cli.show import message, write
 from harness.errors import ExitCode
 from harness.execute.one import one_case
@@ -17,7 +17,7 @@ from harness.report.verdict import verdict
 
 
 @click.command("infer", short_help="Run one inference: shapes, types, error against the reference, memory.")
-@options.case()
+@single.case()
 @options.text_or_json
 @options.plugins
 @click.pass_context
@@ -31,13 +31,13 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness infer -m transformer -r onnxruntime -b 8
     harness infer -m mlp -p bf16-true -d cuda --format json
     """
-    request = options.one_request(ctx, given)
+    request = single.one_request(ctx, given)
     with one_case(request, message) as case:
         case.make_reference()
         case.build()
         found = case.ask("infer", case.job(), Inference)
         report = InferenceReport(SCHEMA, case.planned.case, case.environment, found)
-        title = options.case_title(case.planned)
+        title = single.case_title(case.planned)
     for warning in (*case.warnings, *found.warnings):
         message(f"warning: {warning}")
     text = codec.pretty(report) if given["format_"] == options.JSON else _text(title, found)

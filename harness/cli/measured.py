@@ -9,8 +9,9 @@ from dataclasses import replace
 import click
 
 from harness.analyse.analyse import analyse
-from harness.cli.run import Display, ceilings_of
+from harness.cli.run import ceilings_of
 from harness.cli.show import kept, message
+from harness.cli.telling import Display
 from harness.errors import HarnessError, Terminated
 from harness.execute.lock import Locks
 from harness.execute.observers import Observers

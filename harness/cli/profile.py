@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from harness.analyse import hotspots
-from harness.cli import options
+from harness.cli import options, single
 from harness.cli.show import message, write
 from harness.errors import ExitCode
 from harness.execute.one import OneCase, one_case
@@ -29,7 +29,7 @@ MANY = 10
 
 
 @click.command("profile", short_help="Find the hot operators of one case, and write a trace for Perfetto.")
-@options.case()
+@single.case()
 @click.option(
     "--warmup",
     type=click.IntRange(0, 1_000_000),
@@ -84,7 +84,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     harness profile -m transformer -r compile --group shape
     harness profile --plugin net.py -m net --group source --format markdown
     """
-    request = options.one_request(ctx, given)
+    request = single.one_request(ctx, given)
     results = results_folder(given["results"])
     devices = tuple(request.matrix.device) or None
     with options.locks(given, devices) as locks, one_case(request, message) as case:
@@ -97,7 +97,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         case.build()
         found = _profiled(case, given, trace)
         report = _report(case, found, given, trace)
-        title = options.case_title(case.planned)
+        title = single.case_title(case.planned)
     for warning in report.warnings:
         if warning not in locks.warnings:  # those were told at once
             message(f"warning: {warning}")

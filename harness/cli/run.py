@@ -11,16 +11,15 @@ from typing import Any
 
 import click
 
-from harness import registry
-from harness.analyse.analyse import analyse, record_of
-from harness.catalogue.targets import split
+from harness.analyse.analyse import analyse
 from harness.cli import aiming, options, resuming
-from harness.cli.display import LiveDisplay, PlainDisplay, how_long
+from harness.cli.asked import devices_of, request_of
 from harness.cli.names import check_names
 from harness.cli.numbers import Finite
-from harness.cli.show import in_order, kept, message, reporter, show, show_details
+from harness.cli.planned import show_plan
+from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.cli.sizes import size
-from harness.components import Reporter
+from harness.cli.telling import Display, told
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.ceilings import known_or_measured
 from harness.execute.launch import Launcher
@@ -34,15 +33,10 @@ from harness.execute.run import (
 )
 from harness.execute.signals import Interrupted, Interrupts
 from harness.explain.explain import explained
-from harness.plan import suites
-from harness.records.case import AXES, Plan, PlannedCase, Scenario
+from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
-from harness.records.events import RunStarted, Settings
 from harness.records.report import Report
-from harness.report.numbers import safe
-from harness.store import trust
 from harness.store.folder import Folder, check_output, results_folder
-from harness.store.runfile import StoredRun
 from harness.store.traces import check_writable
 
 _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
@@ -133,14 +127,14 @@ def command(ctx: click.Context, /, **given: Any) -> int:
     old = resuming.unfinished(ctx, given)
     if old is not None and old.is_complete:
         return _shown_again(old, given)
-    request = old.request if old else _request(ctx, given)
+    request = old.request if old else request_of(ctx, given)
     check_names(request)
     folder = Folder(results_folder(given["results"]))
     form = reporter(given["format_"], request.plugins)
     if not given["plan_only"]:
         check_writable(folder.benchmarks / "run")
     with (
-        options.locks(given, _devices(request, given)) as locks,
+        options.locks(given, devices_of(request, given)) as locks,
         Interrupts() as interrupts,
         launcher(interrupts) as zygotes,
     ):
@@ -159,7 +153,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         if not plan.cases:
             raise UsageError("no case is left", "everything the suite names is excluded by it")
         if given["plan_only"]:
-            _show_plan(plan, request)
+            show_plan(plan, request)
             return ExitCode.FINE
         plan = replace(plan, warnings=[*plan.warnings, *locks.warnings])
         again = old.again(plan, shlex.join(["harness", *sys.argv[1:]])) if old else None
@@ -180,7 +174,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         for text in zygotes.notes:
             message(text)
     path = old.path.with_suffix(".json") if old else folder.report_path(header.id)
-    report = _told(explained(analyse(run)), path, form, observers, given)
+    report = told(explained(analyse(run)), path, form, observers, given)
     if given["verbose"] or (ctx.obj or {}).get("verbose"):
         show_details(report)
     message(f"saved: {path}")
@@ -188,24 +182,6 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         message(f"it goes on with: {_goes_on(header.id)}")
     asked = {c.id for c in header.plan.cases if not c.added}
     return _exit_code(report, asked, interrupts, given["strict"])
-
-
-def _told(report: Report, path: Path, form: Reporter, observers: Observers, given: dict[str, Any]) -> Report:
-    """Keeps and shows the report of a run.
-
-    Raises:
-        StoreError: it is shown, but cannot be kept; or it is kept, and cannot be written where it was to go.
-    """
-    lost = kept(path, report)
-    observers.tell("harness_run_finished", report=report)
-    try:
-        show(in_order(report), form, given["output"] if lost is None else None)
-    except HarnessError as error:
-        error.hint = error.hint or f"the run is kept: harness report {report.run.id}"
-        raise
-    if lost is not None:
-        raise lost
-    return report
 
 
 def _goes_on(run_id: str) -> str:
@@ -221,131 +197,6 @@ def _shown_again(old: resuming.Unfinished, given: dict[str, Any]) -> int:
         given["output"],
     )
     return ExitCode.FINE
-
-
-def _request(ctx: click.Context, given: dict[str, Any]) -> RunRequest:
-    axes = suites.Axes.from_texts(**{a: given[a] for a in AXES})
-    name = given["suite"]
-    if name == "":
-        raise UsageError("--suite is empty", "`harness list suites` shows the suites here")
-    if name is None and (not axes.given() or _only_own_models(axes)):
-        name = _suite_of(axes)
-    if given["baseline"] == "":
-        raise UsageError("--baseline is empty", "give axis=value,..., or `none` for no speed-ups")
-    suite = suites.find(name) if name else None
-    matrices = suites.matrices(axes, suite)
-    if suite is not None:
-        trust.check_models(suites.models(matrices), f"suite {name}", given["allow_code"], axes.model)
-    return RunRequest(
-        matrices=matrices,
-        plugins=options.plugin_request(ctx, given),
-        settings=Settings(
-            timeout_s=given["timeout"],
-            tolerance=given["tolerance"],
-            memory=given["memory"],
-            memory_limit_bytes=given["memory_limit"],
-            anatomy=given["anatomy"],
-            throughput=given["throughput"] or given["callers"] is not None,
-            callers=given["callers"],
-            windows=given["windows"],
-            window_s=given["window"],
-            **aiming.settings(given, suite.aims if suite else suites.Aims()),
-        ),
-        baseline=given["baseline"] or "",
-        suite=suite.name if suite else None,
-        seed=given["seed"],
-        command=shlex.join(["harness", *sys.argv[1:]]),
-    )
-
-
-def _only_own_models(axes: suites.Axes) -> bool:
-    """Whether all that is said is which models to measure, and they are a user's own: then the suite says the
-    rest, since one configuration of a model would have nothing beside it.
-    """
-    said = axes.runner or axes.precision
-    return bool(axes.model) and not said and all(split(t) is not None for t in axes.model)
-
-
-def _suite_of(axes: suites.Axes) -> str:
-    """The suite for models of one kind; the common one where they are of several."""
-    targets = [found[0] for t in axes.model if (found := split(t)) is not None]
-    wanted = {registry.format_suite(target.suffix) for target in targets}
-    return wanted.pop() if len(wanted) == 1 else registry.defaults()["run"]["suite"]
-
-
-def _devices(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | None:
-    """The devices that will be measured, as far as the command line says; none for a plan alone."""
-    if given["plan_only"]:
-        return ()
-    named = [m.device for m in request.matrices]
-    return tuple(d for devices in named for d in devices) if all(named) else None
-
-
-class Display:
-    """Joins the display on the screen and the plugins that listen."""
-
-    def __init__(self, observers: Observers, header: RunStarted) -> None:
-        self._screen = LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
-        self._observers = observers
-        self._header = header
-        self.run: StoredRun | None = None
-
-    def __enter__(self) -> Display:
-        self._screen.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._screen.__exit__(*_)
-
-    def on_event(self, run: StoredRun, event: Any) -> None:
-        self.run = self._screen.run = run
-        if isinstance(event, RunStarted):
-            self._screen.run_begins(run)
-            ids = [c.id for c in event.plan.cases]
-            self._observers.tell("harness_run_started", run=analyse(run).run, case_ids=ids)
-
-    def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
-        self._screen.begin(planned, what, done, total)
-
-    def pass_begins(self, number: int, passes: int, cases: int, why: str) -> None:
-        self._screen.pass_begins(number, passes, cases, why)
-
-    def case_finished(self, planned: PlannedCase) -> None:
-        self._screen.case_finished(planned)
-        assert self.run is not None
-        record = record_of(self.run, planned.id)
-        self._observers.tell("harness_case_finished", run=analyse(self.run).run, record=record)
-
-
-def _show_plan(plan: Plan, request: RunRequest) -> None:
-    import tabulate
-
-    rows = []
-    for planned in plan.cases:
-        case = planned.case
-        remark = f"unsupported: {planned.unsupported}" if planned.unsupported else ""
-        remark = remark or (f"emulated: {planned.emulated}" if planned.emulated else "")
-        if planned.added:
-            remark = "; ".join(x for x in ("added as baseline", remark) if x)
-        rows.append(
-            [
-                planned.label["model"],
-                case.batch_size,
-                planned.label["runner"],
-                case.precision,
-                case.device,
-                case.threads,
-                safe(remark),
-            ]
-        )
-    titles = ["model", "batch", "runner", "precision", "device", "threads", "remark"]
-    click.echo(tabulate.tabulate(rows, headers=titles, tablefmt="plain", disable_numparse=True))
-    supported = sum(not c.unsupported for c in plan.cases)
-    passes = request.settings.passes
-    click.echo(
-        f"\n{supported} of {len(plan.cases)} cases would be measured, {passes} "
-        f"pass{'es' * (passes != 1)} each: {how_long(plan, request.settings)}"
-    )
 
 
 def ceilings_of(request: RunRequest, plan: Plan, zygotes: Launcher) -> list[Ceilings]:

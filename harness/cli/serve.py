@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from harness import registry
-from harness.cli import options
+from harness.cli import options, single
 from harness.cli.numbers import Finite
 from harness.errors import UsageError
 from harness.plan.suites import Axes
@@ -16,7 +16,7 @@ from harness.serve.settings import MOST_BATCH, ServeSettings, token_in
 
 
 @click.command("serve", short_help="Serve a model over HTTP: /infer, /health, /benchmark/quick, /metrics.")
-@options.single_axes(registry.defaults()["single"], without=("batch_size",))
+@single.single_axes(registry.defaults()["single"], without=("batch_size",))
 @options.inputs
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
 @click.option(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.analyse.spreads import workload_of
+from harness.answers import OverheadResult
 from harness.catalogue.loading import PluginRequest
 from harness.compare import rule
 from harness.compare.arms import ArmRequest
@@ -19,7 +20,7 @@ from harness.execute.outcomes import ending, result
 from harness.execute.run import launcher
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import now
-from harness.jobs import Matrix, OverheadJob, OverheadResult
+from harness.jobs import Matrix, OverheadJob
 from harness.records.calibration import Session, Workload
 from harness.store.comparisonfile import StoredComparison
 from harness.store.folder import Folder

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from harness import machine
+from harness.answers import ArmBlock, ArmResult, ArmWarm
 from harness.compare.rule import round_order, starting_order
 from harness.execute.child import Child
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending
 from harness.execute.signals import Interrupts
 from harness.execute.sweep import now
-from harness.jobs import ArmBlock, ArmJob, ArmResult, ArmWarm, CaseJob
+from harness.jobs import ArmJob, CaseJob
 from harness.records import codec
 from harness.records.events import OK, Verification
 from harness.records.pairs import ArmEnd, PairBlock, PairMeasured

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.analyse import noise
-from harness.analyse.analyse import latency_of
+from harness.analyse.samples import latency_of
 from harness.compare import rule
 from harness.records.comparison import (
     LIVE,
@@ -20,7 +20,8 @@ from harness.records.comparison import (
     Side,
     Verdict,
 )
-from harness.records.events import OK, Verification, unpack_ns, worst
+from harness.records.events import OK, Verification, worst
+from harness.records.packed import unpack_ns
 from harness.records.pairs import ArmEnd, ArmPlan, PairBlock, PairMeasured
 from harness.records.report import Latency
 from harness.store.comparisonfile import StoredComparison

@@ -18,7 +18,7 @@ from harness.jobs import CaseJob, ConformanceJob
 from harness.measure import reference, seeds
 from harness.measure.leaves import tensor_leaves
 from harness.records.case import Case, PlannedCase, Provider, Scenario
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from harness.jobs import CaseJob
 from harness.records import codec
 from harness.records.case import PlannedCase
 from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, Verdict
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 if TYPE_CHECKING:
     from harness.conformance.target import Target

@@ -6,9 +6,10 @@ import resource
 from importlib import import_module
 from typing import Any
 
+from harness.channel import Channel
 from harness.conformance.bench import Bench
 from harness.conformance.contract import CHECKS, Check, Failed, NotApplicable
-from harness.jobs import Channel, ConformanceJob
+from harness.jobs import ConformanceJob
 from harness.records.case import PlannedCase
 from harness.records.conformance import FAILED, NOT_APPLICABLE, OK, Verdict, Verdicts
 

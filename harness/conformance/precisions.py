@@ -18,7 +18,7 @@ from harness.measure import devices
 from harness.measure.leaves import tensor_leaves
 from harness.measure.verify import calls_needed, verify
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 if TYPE_CHECKING:
     import torch

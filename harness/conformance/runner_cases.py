@@ -16,7 +16,7 @@ from harness.machine import usable_cores
 from harness.measure import devices
 from harness.plan.planner import make_plan
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import Settings
+from harness.records.settings import Settings
 from harness.runner import Combination
 
 PROBES = str(Path(probes.__file__).resolve())

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.records.case import Case, Environment, PluginInfo, Scenario
-from harness.records.events import STATUSES, Memory, Settings, Verification
+from harness.records.events import STATUSES, Memory, Verification
 from harness.records.report import (
     SCHEMA,
     Latency,
@@ -19,6 +19,7 @@ from harness.records.report import (
     Speedup,
     Throughput,
 )
+from harness.records.settings import Settings
 
 HOSTILE = (
     "esc\x1b[31m",

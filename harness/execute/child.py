@@ -16,10 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from harness.channel import Reader
 from harness.execute.leftovers import SharedMemory
 from harness.execute.signals import Interrupts
 from harness.execute.watch import LOOK_S, Breach, Watch
-from harness.jobs import Reader
 
 if TYPE_CHECKING:
     from harness.execute.supervise import ZygoteProcess

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from harness.answers import BuildResult, ReferenceResult
 from harness.catalogue.loading import PluginRequest
 from harness.errors import NothingMeasured, Terminated, UsageError
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
 from harness.execute.run import RunRequest, launcher, make_plan
 from harness.execute.signals import Interrupted, Interrupts
-from harness.jobs import BuildResult, CaseJob, Job, Matrix, ReferenceResult
+from harness.jobs import CaseJob, Job, Matrix
 from harness.records.case import Environment, PlannedCase, Scenario
-from harness.records.events import OK, Settings
+from harness.records.events import OK
+from harness.records.settings import Settings
 
 T = TypeVar("T")
 

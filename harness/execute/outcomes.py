@@ -7,9 +7,9 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+from harness.answers import Failure, SampleResult
 from harness.execute.child import Outcome
 from harness.execute.limits import NO_ANSWERS, OUT_OF_MEMORY
-from harness.jobs import Failure, SampleResult
 from harness.records import codec
 from harness.records.events import OK, Sample, Verification
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from harness.analyse.aim import too_wide, width_text
 from harness.records.case import PlannedCase
-from harness.records.events import Settings, Timing
+from harness.records.events import Timing
+from harness.records.settings import Settings
 
 
 def still_wide(

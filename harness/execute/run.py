@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.analyse.spreads import spreads
+from harness.answers import Failure
 from harness.catalogue.loading import PluginRequest, entry_points, plugins_disabled
 from harness.errors import HarnessError, NothingMeasured, UsageError
 from harness.execute.known import NOTHING, Known
@@ -20,11 +21,12 @@ from harness.execute.outcomes import ending, result
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import Sweep, Watcher, now
 from harness.execute.temporary import temporary_folder
-from harness.jobs import Failure, Matrix, PlanJob
+from harness.jobs import Matrix, PlanJob
 from harness.records import codec
 from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
-from harness.records.events import SCHEMA, Ended, Event, Resumed, RunStarted, Settings
+from harness.records.events import SCHEMA, Ended, Event, Resumed, RunStarted
+from harness.records.settings import Settings
 from harness.store import calibration
 from harness.store.eventfile import EventWriter
 from harness.store.folder import Folder, new_run_id

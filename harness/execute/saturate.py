@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from harness.answers import ThroughputResult
 from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
-from harness.jobs import CaseJob, ThroughputJob, ThroughputResult
+from harness.jobs import CaseJob, ThroughputJob
 from harness.records.case import PlannedCase
-from harness.records.events import OK, Event, Settings, ThroughputMeasured
+from harness.records.events import OK, Event, ThroughputMeasured
+from harness.records.settings import Settings
 
 PROCESSES = 3
 """The first passes have a child that saturates the case; further ones are for latency alone."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.answers import AnatomyResult, BuildResult, MemoryResult, ReferenceResult
 from harness.catalogue.loading import PluginRequest
 from harness.execute.known import NOTHING, Known
 from harness.execute.launch import Launcher
 from harness.execute.outcomes import ending, result
-from harness.jobs import AnatomyResult, BuildResult, CaseJob, MemoryResult, ReferenceResult
+from harness.jobs import CaseJob
 from harness.records.case import PlannedCase
 from harness.records.events import OK, AnatomyTaken, Built, Event, MemoryMeasured, ReferenceMade, RunStarted
 

@@ -10,22 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from harness.answers import BuildResult, Failure
 from harness.catalogue.loading import BUILTINS, describe
+from harness.channel import Channel
 from harness.errors import HarnessError, Unsupported
 from harness.execute import limits
 from harness.execute.limits import NO_ANSWERS, OUT_OF_MEMORY
-from harness.jobs import (
-    BuildResult,
-    CaseJob,
-    CeilingsJob,
-    Channel,
-    ConformanceJob,
-    Failure,
-    InventoryJob,
-    OverheadJob,
-    PlanJob,
-    decode_job,
-)
+from harness.jobs import CaseJob, CeilingsJob, ConformanceJob, InventoryJob, OverheadJob, PlanJob, decode_job
 
 _DETAIL = 8000
 """Characters of a traceback that are kept."""

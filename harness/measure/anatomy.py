@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.answers import AnatomyResult
 from harness.catalogue.loading import describe
-from harness.jobs import AnatomyResult, CaseJob, Channel
+from harness.channel import Channel
+from harness.jobs import CaseJob
 from harness.measure import kernels
 from harness.measure.demand import watch
 from harness.measure.loaded import LoadedCase

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from harness.jobs import ArmBlock, ArmJob, ArmResult, ArmWarm, Channel
+from harness.answers import ArmBlock, ArmResult, ArmWarm
+from harness.channel import Channel
+from harness.jobs import ArmJob
 from harness.measure import engine
 from harness.measure.calls import quiet_collector
 from harness.measure.timed import TimedCase
-from harness.records.events import pack_ns
+from harness.records.packed import pack_ns
 
 if TYPE_CHECKING:
     from harness.measure.prepare import CaseWork

@@ -13,7 +13,8 @@ from itertools import cycle
 from typing import Any
 
 from harness import registry
-from harness.jobs import CeilingsJob, Channel
+from harness.channel import Channel
+from harness.jobs import CeilingsJob
 from harness.measure import devices, faults, peaks, state
 from harness.measure.audit import Audit
 from harness.measure.device_time import CudaStream, settle

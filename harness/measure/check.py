@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.catalogue.loading import describe
+from harness.channel import Channel
 from harness.errors import Unsupported
-from harness.jobs import Channel, CheckJob
+from harness.jobs import CheckJob
 from harness.measure.loaded import LoadedCase
 from harness.records.check import Check, OtherBatch
 from harness.records.events import Verification

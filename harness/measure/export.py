@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.channel import Channel
 from harness.errors import Unsupported
-from harness.jobs import CaseJob, Channel, ExportJob
+from harness.jobs import CaseJob, ExportJob
 from harness.measure.loaded import LoadedCase
 from harness.records.export import ExportResult, VerifyResult
 from harness.runner import ExportOptions

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.jobs import CaseJob, Channel
+from harness.channel import Channel
+from harness.jobs import CaseJob
 from harness.measure import devices
 from harness.measure.leaves import tensor_leaves
 from harness.measure.loaded import LoadedCase

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.jobs import CaseJob, Channel, MemoryResult
+from harness.answers import MemoryResult
+from harness.channel import Channel
+from harness.jobs import CaseJob
 from harness.measure import devices
 from harness.measure.tracker import MIB, MemoryTracker
 from harness.records.events import Memory

@@ -6,7 +6,8 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-from harness.jobs import Channel, OverheadResult
+from harness.answers import OverheadResult
+from harness.channel import Channel
 from harness.measure import engine
 from harness.measure.calls import Subject
 

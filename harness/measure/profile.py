@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.jobs import Channel, ProfileJob
+from harness.channel import Channel
+from harness.jobs import ProfileJob
 from harness.measure.loaded import LoadedCase
 from harness.records.profile import ProfileResult
 from harness.runner import Profiling

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.answers import ReferenceResult
+from harness.channel import Channel
 from harness.components import Model
-from harness.jobs import CaseJob, Channel, ReferenceResult
+from harness.jobs import CaseJob
 from harness.measure import seeds
 from harness.measure.leaves import tensor_leaves
 from harness.measure.verify import calls_needed

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.jobs import CaseJob, Channel, SampleResult
+from harness.answers import SampleResult
+from harness.channel import Channel
+from harness.jobs import CaseJob
 from harness.measure import engine
 from harness.measure.calls import quiet_collector
 from harness.measure.timed import TimedCase, spoiled
-from harness.records.events import Timing, pack_ns
+from harness.records.events import Timing
+from harness.records.packed import pack_ns
 
 if TYPE_CHECKING:
     from harness.measure.prepare import CaseWork

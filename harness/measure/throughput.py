@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from harness.jobs import Channel, ThroughputJob, ThroughputResult
+from harness.answers import ThroughputResult
+from harness.channel import Channel
+from harness.jobs import ThroughputJob
 from harness.measure.calls import Clock, quiet_collector, system_clock
 from harness.measure.loaded import LoadedCase
 from harness.measure.timed import PATIENCE_S, ROTATING, spoiled

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from harness.jobs import CaseJob, Channel
+from harness.channel import Channel
+from harness.jobs import CaseJob
 from harness.measure import engine, steadiness
 from harness.measure.audit import Audit
 from harness.measure.calls import Subject

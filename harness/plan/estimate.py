@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.records.case import Plan, PlannedCase
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 if TYPE_CHECKING:
     from harness.runner import Runner

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from harness.answers import MemoryResult
 from harness.catalogue.loading import PluginRequest
 from harness.compare import rule
 from harness.compare.arms import BASE, ArmRequest
@@ -18,7 +19,7 @@ from harness.execute.lock import Locks
 from harness.execute.one import OneCase, OneRequest, one_case
 from harness.execute.signals import Interrupted, Interrupts
 from harness.execute.sweep import now
-from harness.jobs import CheckJob, Matrix, MemoryResult
+from harness.jobs import CheckJob, Matrix
 from harness.prove.decide import Decision, decide
 from harness.records import codec
 from harness.records.check import Check

@@ -21,9 +21,6 @@ Nothing derived is stored: medians, intervals and speed-ups are functions of the
 
 from __future__ import annotations
 
-import base64
-import zlib
-from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +30,7 @@ from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
 from harness.records.finding import Proof
 from harness.records.noise import BlockNoise
+from harness.records.settings import Settings
 
 SCHEMA = 1
 
@@ -60,69 +58,6 @@ def check_status(status: str) -> None:
     """So that a damaged line is found when it is read, and not where its status is used."""
     if status not in STATUSES:
         raise ValueError(f"unknown status {status!r}")
-
-
-def pack_ns(values: list[int]) -> str:
-    """Call times (ns) as text: little-endian int64, zlib, base64."""
-    data = array("q", values)
-    return base64.b64encode(zlib.compress(data.tobytes(), 6)).decode("ascii")
-
-
-_MOST_BYTES = 1 << 24
-"""More call times than this (2 million) in one sample are no sample of ours."""
-_FEW_BYTES, _MOST_RATIO = 1 << 17, 64
-"""Times of a clock are never so alike that more than a few bytes of them shrink further than this."""
-
-
-def unpack_ns(text: str) -> list[int]:
-    """The inverse of `pack_ns`. Raises ValueError if the text is damaged or unreasonably long."""
-    most = min(_MOST_BYTES, max(_FEW_BYTES, _MOST_RATIO * len(text)))
-    try:
-        inflater = zlib.decompressobj()
-        raw = inflater.decompress(base64.b64decode(text, validate=True), most)
-        if not inflater.eof or len(raw) % 8:
-            raise ValueError("damaged call times")
-    except zlib.error as error:
-        raise ValueError("damaged call times") from error
-    data = array("q")
-    data.frombytes(raw)
-    return data.tolist()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a run measures; options of the command, stored with it."""
-
-    passes: int = 3
-    """Replicates of every case; the first ones only if the run aims at a width (`until`)."""
-    timeout_s: float = 600.0
-    time_budget_s: float | None = None
-    """No new replicate is started so many seconds after the first pass."""
-    block_s: float = 0.1
-    blocks: int = 5
-    warm_up_s: float = 3.0
-    """The longest warm-up: a replicate that has not become steady by then is timed as it is."""
-    tolerance: float | None = None
-    """Loosens every tolerance to this; printed with every result."""
-    memory: bool = True
-    memory_limit_bytes: int | None = None
-    """What the processes of a case may hold together; None for what the machine has."""
-    until: float | None = None
-    """The relative half-width of the 95 % interval at which a case needs no further pass: 0.05 is 5 %.
-    None: every case gets `passes` replicates and no more."""
-    most_passes: int = 12
-    """Not even a case whose interval stays above `until` gets more replicates."""
-    further_s: float | None = 300.0
-    """What passes beyond the first `passes` may take together; None for no limit but `time_budget_s`."""
-    throughput: bool = False
-    """Sustained throughput is measured, too, in processes of its own."""
-    callers: int | None = None
-    """Calls under way at once when it is; None: as many as give the most."""
-    windows: int = 10
-    """Windows in each of those processes."""
-    window_s: float = 1.0
-    anatomy: bool = False
-    """One inference of each case is taken apart, in a process of its own: what findings rest on."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Any
 
 from harness.records.calibration import Spreads
 from harness.records.case import Environment, PlannedCase, PluginInfo
-from harness.records.events import OK, Settings, Verification, check_status
+from harness.records.events import OK, Verification, check_status
 from harness.records.noise import BlockNoise
+from harness.records.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from harness.records.anatomy import Anatomy
 from harness.records.calibration import Spreads
 from harness.records.case import Case, Environment, PluginInfo, Provider, check_label
 from harness.records.ceilings import Ceilings
-from harness.records.events import Memory, Settings, Verification, check_status
+from harness.records.events import Memory, Verification, check_status
 from harness.records.finding import Coverage, Explanation, Finding, Place, Proof
 from harness.records.noise import NoiseSummary
+from harness.records.settings import Settings
 
 SCHEMA = 1
 

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.answers import ReferenceResult
+from harness.channel import Channel
 from harness.errors import WrongOutput
-from harness.jobs import CaseJob, Channel, ReferenceResult
+from harness.jobs import CaseJob
 from harness.measure import reference
 from harness.measure.loaded import LoadedCase
 from harness.measure.prepare import CaseWork
 from harness.measure.timed import PATIENCE_S, ROTATING
 from harness.measure.verify import verify
 from harness.records.case import PlannedCase
-from harness.records.events import Settings, Verification
+from harness.records.events import Verification
+from harness.records.settings import Settings
 from harness.serve.gate import Closed
 from harness.serve.settings import ServeSettings
 from harness.serve.variant import Variant

@@ -18,7 +18,7 @@ from harness.execute.worker import failure_of
 from harness.jobs import Matrix, PlanJob
 from harness.plan.planner import make_plan
 from harness.records.case import PlannedCase, Scenario
-from harness.records.events import Settings
+from harness.records.settings import Settings
 from harness.serve.gate import Gate
 from harness.serve.loading import Loader
 from harness.serve.settings import ServeSettings

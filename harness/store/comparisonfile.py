@@ -9,7 +9,8 @@ from harness.bounded import MOST_RUN, stored
 from harness.errors import StoreError
 from harness.records import codec
 from harness.records.comparison import SCHEMA
-from harness.records.events import Built, Ended, ReferenceMade, unpack_ns
+from harness.records.events import Built, Ended, ReferenceMade
+from harness.records.packed import unpack_ns
 from harness.records.pairs import ComparisonStarted, PairMeasured
 from harness.store.runfile import check_schema
 

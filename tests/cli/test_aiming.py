@@ -7,7 +7,7 @@ import pytest
 from harness.cli import aiming
 from harness.errors import UsageError
 from harness.plan.suites import Aims
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 
 def made(suite=None, **options):

@@ -9,9 +9,11 @@ import pytest
 
 from harness.compare.paired import DEVICE, LATENCY, blocks_of, primary, report_of
 from harness.records.calibration import Spreads
-from harness.records.events import Ended, Settings, pack_ns
+from harness.records.events import Ended
 from harness.records.noise import BlockNoise
+from harness.records.packed import pack_ns
 from harness.records.pairs import ArmEnd, ArmPlan, ComparisonStarted, PairBlock, PairMeasured
+from harness.records.settings import Settings
 from harness.store.comparisonfile import StoredComparison
 
 NOISE = BlockNoise(0.1)

@@ -24,7 +24,7 @@ from harness.errors import ExitCode
 from harness.hookspecs import CATALOGUE_HOOKS, LIFECYCLE_HOOKS
 from harness.records import codec
 from harness.records.case import Case, Environment, PluginInfo
-from harness.records.events import STATUSES, Memory, Settings, Verification
+from harness.records.events import STATUSES, Memory, Verification
 from harness.records.finding import Finding
 from harness.records.report import (
     Latency,
@@ -36,6 +36,7 @@ from harness.records.report import (
     Speedup,
     Throughput,
 )
+from harness.records.settings import Settings
 from harness.runner import Runner, Session, Work
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 

@@ -9,23 +9,23 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.answers import (
+    AnatomyResult,
+    BuildResult,
+    MemoryResult,
+    ReferenceResult,
+    SampleResult,
+    ThroughputResult,
+)
 from harness.catalogue import PluginRequest
 from harness.execute.child import Outcome
 from harness.execute.known import NOTHING, Known
 from harness.execute.sweep import Sweep
-from harness.jobs import (
-    AnatomyResult,
-    BuildResult,
-    CaseJob,
-    MemoryResult,
-    ReferenceResult,
-    SampleResult,
-    ThroughputJob,
-    ThroughputResult,
-)
+from harness.jobs import CaseJob, ThroughputJob
 from harness.records import codec
 from harness.records.anatomy import Anatomy
-from harness.records.events import Memory, Sample, Saturated, Settings
+from harness.records.events import Memory, Sample, Saturated
+from harness.records.settings import Settings
 
 
 class Signals:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.answers import Failure
 from harness.execute.ceilings import ATTEMPTS, known_or_measured
 from harness.execute.child import Outcome
-from harness.jobs import Failure
 from harness.records import codec
 from harness.records.ceilings import Bandwidth, Ceilings
 from harness.store import calibration

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.jobs import JOBS, MOST_BYTES, Channel, Reader, decode_job, encode_job
+from harness.channel import MOST_BYTES, Channel, Reader
+from harness.jobs import JOBS, decode_job, encode_job
 from harness.records import codec
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.answers import BuildResult, SampleResult
 from harness.errors import Unsupported, UsageError
 from harness.execute.child import Outcome
 from harness.execute.limits import NO_ANSWERS
 from harness.execute.outcomes import ending, result, sample_of
 from harness.execute.watch import Breach
 from harness.execute.worker import failure_of, is_out_of_memory
-from harness.jobs import BuildResult, SampleResult
 from harness.records import codec
 from harness.records.events import STATUSES
 from harness.records.report import Report

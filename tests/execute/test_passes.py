@@ -9,7 +9,8 @@ import pytest
 
 from harness.execute import sweep as sweep_module
 from harness.execute.passes import why_enough
-from harness.records.events import Sample, Settings
+from harness.records.events import Sample
+from harness.records.settings import Settings
 
 NOISY = [1.0, 1.5, 1.1, 1.4]
 """Replicates that stay far from within 5 %."""
@@ -62,8 +63,8 @@ def test_without_an_aim_a_noisy_case_gets_its_passes_and_no_more(lab, cases, too
 
 
 def test_an_incorrect_case_gets_no_further_passes(lab, build, cases):
+    from harness.answers import SampleResult
     from harness.execute.child import Outcome
-    from harness.jobs import SampleResult
     from harness.records import codec
 
     def odd(kind, job):

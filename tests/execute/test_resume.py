@@ -20,9 +20,9 @@ from harness.records.events import (
     MemoryMeasured,
     ReferenceMade,
     Sample,
-    Settings,
     ThroughputMeasured,
 )
+from harness.records.settings import Settings
 from harness.store.runfile import StoredRun
 
 

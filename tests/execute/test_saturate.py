@@ -6,11 +6,12 @@ import signal
 
 import pytest
 
+from harness.answers import ThroughputResult
 from harness.execute.child import Outcome
 from harness.execute.saturate import candidates
-from harness.jobs import ThroughputResult
 from harness.records import codec
-from harness.records.events import Sample, Saturated, Settings, ThroughputMeasured
+from harness.records.events import Sample, Saturated, ThroughputMeasured
+from harness.records.settings import Settings
 
 
 def answer(build, job, rate, passed=True, spoiled=None):
@@ -119,7 +120,7 @@ def test_a_case_whose_child_failed_is_saturated_no_further_and_its_latency_goes_
 
 
 def test_a_case_that_is_incorrect_is_not_saturated(lab, build, many):
-    from harness.jobs import SampleResult
+    from harness.answers import SampleResult
 
     def odd(kind, job):
         if kind != "sample":

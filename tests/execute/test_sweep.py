@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
+from harness.answers import SampleResult
 from harness.execute import sweep as sweep_module
 from harness.execute.child import Outcome
-from harness.jobs import SampleResult
 from harness.records import codec
 from harness.records.events import AnatomyTaken, Built, MemoryMeasured, ReferenceMade, Sample
 

@@ -8,7 +8,8 @@ from harness.analyse.analyse import analyse
 from harness.explain.explain import explained
 from harness.records.anatomy import Anatomy, Demand, OperatorShare
 from harness.records.ceilings import Bandwidth, Ceilings
-from harness.records.events import AnatomyTaken, Memory, MemoryMeasured, Settings
+from harness.records.events import AnatomyTaken, Memory, MemoryMeasured
+from harness.records.settings import Settings
 
 CEILINGS = Ceilings(
     device="cpu",

@@ -23,9 +23,11 @@ from hypothesis import strategies as st
 from harness.cli import main
 from harness.errors import HarnessError
 from harness.records import codec
-from harness.records.events import Ended, Settings, pack_ns
+from harness.records.events import Ended
 from harness.records.noise import BlockNoise
+from harness.records.packed import pack_ns
 from harness.records.pairs import ArmEnd, ArmPlan, ComparisonStarted, PairBlock, PairMeasured
+from harness.records.settings import Settings
 from harness.store.eventfile import EventWriter
 
 ROOT = Path(__file__).parents[2]

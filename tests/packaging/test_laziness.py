@@ -135,6 +135,8 @@ def test_imports_inside_the_core_run_one_way():
         "inventory",
         "installed",
         "catalogue",
+        "channel",
+        "answers",
         "jobs",
         "measure",
         "plan",

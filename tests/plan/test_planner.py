@@ -15,7 +15,7 @@ from harness.plan.estimate import further_estimate_s, total_estimate_s
 from harness.plan.planner import make_plan
 from harness.records import codec
 from harness.records.case import Case, Plan, Scenario
-from harness.records.events import Settings
+from harness.records.settings import Settings
 
 CPU = ["cpu"]
 

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.records import codec
-from harness.records.events import EVENTS, STATUSES, Verification, pack_ns, unpack_ns, worst
+from harness.records.events import EVENTS, STATUSES, Verification, worst
+from harness.records.packed import pack_ns, unpack_ns
 from harness.records.report import Report
 
 _lenient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])

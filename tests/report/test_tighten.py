@@ -9,7 +9,7 @@ import shlex
 import pytest
 
 from harness.analyse.analyse import analyse
-from harness.records.events import Settings
+from harness.records.settings import Settings
 from harness.report.tighten import command, how_to_tighten
 
 AIMS = Settings(until=0.05)

@@ -10,9 +10,7 @@ import pytest
 from harness.analyse.analyse import analyse
 from harness.errors import StoreError
 from harness.records import codec
-from harness.records.events import (
-    pack_ns,
-)
+from harness.records.packed import pack_ns
 from harness.store.eventfile import EventWriter
 from harness.store.runfile import StoredRun, read
 
