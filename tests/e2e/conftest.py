@@ -61,7 +61,7 @@ def harness_command(tmp_path, capfd, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HARNESS_RESULTS", raising=False)
-    for room in ("run", "claiming"):
+    for room in ("asked", "claiming"):
         module = importlib.import_module(f"harness.cli.{room}")
         # What is tested is what becomes of numbers and not how good they are: beside other tests a process
         # would seldom become steady, and warm up for as long as it may.

@@ -25,11 +25,11 @@ QUICK = """
 import sys
 from functools import partial
 
-import harness.cli.run
+import harness.cli.asked
 from harness.records.events import Settings
 
 # What becomes of files is tested, and not how good the numbers are.
-harness.cli.run.Settings = partial(Settings, warm_up_s=0.2, block_s=0.01)
+harness.cli.asked.Settings = partial(Settings, warm_up_s=0.2, block_s=0.01)
 sys.argv = ["harness", *sys.argv[1:]]
 from harness.cli.main import main
 

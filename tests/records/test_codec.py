@@ -120,7 +120,7 @@ def test_damaged_call_times_are_a_value_error_and_never_other_times(data):
 
 
 def test_call_times_that_would_fill_the_memory_are_refused(monkeypatch):
-    monkeypatch.setattr("harness.records.events._MOST_BYTES", 800)
+    monkeypatch.setattr("harness.records.packed._MOST_BYTES", 800)
     assert len(unpack_ns(pack_ns([0] * 100))) == 100
     with pytest.raises(ValueError, match="damaged call times"):
         unpack_ns(pack_ns([0] * 101))
