@@ -27,6 +27,7 @@ def test_a_planted_graph_break_is_found_at_its_line_with_its_reason(harness_comm
     assert "print" in done.out
 
 
+@pytest.mark.slow
 def test_a_planted_recompilation_is_found_with_its_cause(harness_command):
     done = harness_command("check", "-r", "compile", *HARD, "-m", "counts", "-f", "json")
     assert done.code == 3

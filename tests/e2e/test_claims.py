@@ -74,6 +74,7 @@ def test_claims_about_what_is_not_here_are_not_testable_and_nothing_was_measured
     assert not list((tmp_path / "results").rglob("*.json*"))
 
 
+@pytest.mark.slow
 def test_a_colleagues_speed_ups_are_measured_here(harness_command, tmp_path, build):
     label = {"model": "tiny", "runner": "eager"}
     width = {"width": 16}

@@ -168,6 +168,7 @@ def test_another_workload_is_compared_if_forced(harness_command, keep):
     assert "SLOWER material" in done.out
 
 
+@pytest.mark.slow
 def test_base_is_measured_again_as_a_run_of_its_own(harness_command):
     run = ("run", "--plugin", PLUGIN, "-m", "tiny:width=8", "-b", "2,4", "--no-memory")
     assert harness_command(*run, "--passes", 1).code == 0

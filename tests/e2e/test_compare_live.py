@@ -63,6 +63,7 @@ def test_a_model_that_takes_twice_as_long_is_slower_and_one_that_takes_half_is_f
     assert all(len(s["latency_ms"]["replicates"]) >= 2 for s in sides)
 
 
+@pytest.mark.slow
 def test_a_model_is_not_materially_different_from_itself(compare):
     ended, report = compare("--plugin", SPINNING, "-m", "spinning", "--new", "runner=eager")
     assert ended.code == 0, ended.err
@@ -102,6 +103,7 @@ def test_where_nothing_is_forked_the_sides_are_interpreters_of_their_own(compare
     assert report["compared"][0]["latency"]["ratio"] > 1.5
 
 
+@pytest.mark.slow
 def test_two_versions_of_a_plugin_are_compared_each_in_processes_of_its_own(compare, tmp_path):
     text = SPINNING.read_text()
     for name, us in (("old", "1000.0"), ("new", "2000.0")):

@@ -71,6 +71,7 @@ def test_a_failed_export_is_written_if_one_insists(harness_command):
     assert (done.results.parent / "deep" / "wrong.onnx").is_file()
 
 
+@pytest.mark.slow
 def test_a_batch_size_that_cannot_be_kept_open_is_told_with_what_would_work(harness_command):
     done = harness_command("export", *PLUGIN, "-m", "fixed")
     assert done.code == 4
@@ -118,7 +119,7 @@ def test_a_tighter_limit_of_ones_own_counts_for_every_precision(harness_command)
         (["--static", "--verify", "4"], "a static export has one batch size"),
         (["--output", "."], "that names a folder and no file"),
         (["--output", "/dev/null"], "it is no regular file"),
-        (["--atol", "nan"], "--atol must be a finite number"),
+        (["--atol", "nan"], "'nan' is no finite number"),
         (["--atol", "0"], "0.0 is not in the range"),
     ],
 )

@@ -15,7 +15,7 @@ MODELS = "branch,nothing,nans,constant,empty,in-place,sets-threads,wrong-batch,n
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("odd")
-    options = ["-b", "2", "--passes", "1", "--no-memory", "--threads", "2"]
+    options = ["-b", "2", "--passes", "1", "--no-memory", "--no-anatomy", "--threads", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", "--plugin", str(ODD), "-m", MODELS, *options],
         cwd=folder,

@@ -25,6 +25,7 @@ def net(tmp_path):
     (tmp_path / "net.py").write_text(shown()[0])
 
 
+@pytest.mark.slow
 def test_the_line_of_the_readme_measures_it_as_the_default_suite_does(net, harness_command):
     _, line = shown()
     done = harness_command(*line, "-b", 2, "--passes", 1, "--no-lock")
@@ -137,6 +138,7 @@ def test_alone_a_file_is_measured_by_every_runner_that_reads_it(harness_command)
     assert "all leaves out runner eager for net.onnx: it reads no such file" in done.err
 
 
+@pytest.mark.slow
 def test_the_baseline_of_a_file_is_a_runner_that_reads_it(harness_command):
     assert harness_command("export", "-m", "mlp:hidden_dim=64", "-o", "net.onnx").code == 0
     done = harness_command("run", "-m", "net.onnx", "-r", "openvino", "-b", 2, "--plan")

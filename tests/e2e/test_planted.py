@@ -5,7 +5,7 @@ import pytest
 from benchmarks import planted_judge
 from benchmarks.planted_cases import CONTROLS, PLANTS
 
-QUICK = {"sleeper", "promotes"}
+QUICK = {"sleeper"}
 
 
 @pytest.fixture(autouse=True)

@@ -181,7 +181,7 @@ def test_the_mlp_spends_its_time_in_matrix_products(harness_command):
     [
         pytest.param("mlp:hidden_dim=64", "compile", "cpp_fused", marks=pytest.mark.slow),
         ("cnn", "onnxruntime", "Conv"),
-        ("transformer", "eager", "aten::addmm"),
+        pytest.param("transformer", "eager", "aten::addmm", marks=pytest.mark.slow),
     ],
 )
 def test_every_runner_gives_the_same_table_and_trace(harness_command, model, runner, operator):

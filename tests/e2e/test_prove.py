@@ -43,6 +43,7 @@ def beside_others():
     locks.close()
 
 
+@pytest.mark.slow
 def test_a_cause_that_is_taken_away_is_proved_and_one_that_is_none_is_not(few, tmp_path, beside_others):
     lab = Laboratory(
         folder=Folder(tmp_path / "results"),

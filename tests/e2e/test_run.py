@@ -13,6 +13,7 @@ from .conftest import PLUGINS
 TINY = ("--plugin", PLUGINS / "tiny.py")
 
 
+@pytest.mark.slow
 def test_the_command_of_the_readme_measures_compile_in_bf16_against_its_baseline(harness_command):
     done = harness_command("run", "--runner", "compile", "--precision", "bf16", "-b", "4", "--passes", 2)
     assert done.code == 0, done.err

@@ -87,6 +87,7 @@ def test_openvino_weights_in_int8_are_a_quarter_as_large(harness_command):
     assert 1e-3 < found["verification"]["error"] < 4e-2
 
 
+@pytest.mark.slow
 def test_openvino_with_int8_activations_gives_another_answer_than_with_int8_weights_alone(harness_command):
     options = ("-m", SMALL, "-r", "openvino", "-p")
     both = infer(harness_command, *options, "int8-dynamic")

@@ -93,6 +93,7 @@ def test_a_session_that_mixes_up_its_callers_is_found_out_and_measured_with_one(
     assert any("right alone, wrong beside other calls" in w for w in record["warnings"])
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_for_what_is_too_wide_and_says_what_became_of_it(harness_command):
     done = harness_command(
         "run", *TINY, "-m", "tiny", "-b", 4, "--no-memory", "--passes", "2..4", "--until", "0.05%"

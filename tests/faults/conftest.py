@@ -69,6 +69,8 @@ class Lab:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Where the tests themselves run under nohup, a run would keep to that.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - no threads
         )
 
     def sweep(self, folder: Path, plugin: str, model: str, key: str, values, *options) -> Swept:

@@ -75,6 +75,7 @@ def test_the_state_that_one_case_changes_is_not_the_next_ones(swept):
         assert not [w for w in swept.record("how", how)["warnings"] if "changed the" in w], how
 
 
+@pytest.mark.slow
 def test_what_torch_compile_passes_through_is_never_called_compiled(lab, tmp_path):
     plugin = lab.plugins / "faulty.py"
     done = lab.run(

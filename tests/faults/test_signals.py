@@ -65,7 +65,9 @@ def test_a_signal_ends_the_run_and_everything_finished_is_kept_and_shown(
     assert not os.listdir(tmp_path / "tmp")
 
 
-@pytest.mark.parametrize("gap_s", [0.0, 0.03, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize(
+    "gap_s", [0.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.03, 0.1, 0.2)), 0.05]
+)
 def test_a_second_interrupt_ends_everything_at_once_wherever_the_first_has_come(
     lab, tmp_path, running, gap_s
 ):

@@ -161,6 +161,7 @@ def test_calls_too_slow_for_windows_are_capped():
     assert Lab(constant(2_000)).measure().warm_up == CAPPED
 
 
+@pytest.mark.slow
 def test_a_quick_machine_in_steady_noise_does_not_warm_up_for_longer_than_it_must():
     budget = Budget()
     lengths = []

@@ -137,7 +137,10 @@ def test_what_cannot_be_written_is_one_line(place, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     code, _, err = harness("plugins", "new", "x-y", "--directory", tmp_path / place, capsys=capsys)
     assert code == 2
-    assert err == f"error: {tmp_path / place / 'x-y'} cannot be written: Not a directory\n"
+    assert (
+        err
+        == f"error: {tmp_path / place / 'x-y'} cannot be written: Not a directory\nhint: --directory names another place\n"
+    )
 
 
 def test_a_bad_name_is_one_line_a_hint_and_exit_code_2(tmp_path, capsys):

@@ -63,7 +63,8 @@ def test_a_model_whose_batch_must_not_be_padded_takes_the_sizes_there_are(client
     assert client(SERVING, model=model, max_batch=4).post("/infer", json={"batch_size": 3}).status_code == 200
 
 
-@pytest.mark.parametrize("most", [1, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [1, 16])
 def test_nothing_compiles_while_serving_whatever_the_batch_and_whoever_else_was_compiled(client, most):
     compiled = client(
         fresh=True, model="mlp:in_dim=8,hidden_dim=16,n_layers=2", runner="compile", max_batch=most
