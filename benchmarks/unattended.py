@@ -62,6 +62,8 @@ ELSEWHERE = ("forward", "segfault", "exit", "loop", "recursion", "illegal", "kil
 """The same in other places: while ONNX Runtime's file is made, and in another precision."""
 PLUGINS = tuple(ROOT / "tests" / "plugins" / name for name in ("faulty.py", "unruly.py"))
 SHARED = Path("/dev/shm")
+OURS = re.compile(r"^(psm_|torch_|sem\.)")
+"""What Python, torch and the C library call a segment; others may make some of their own meanwhile."""
 GONE_S = 10.0
 _LIMIT_S = 7200.0
 
@@ -95,6 +97,11 @@ def suite(count: int) -> tuple[str, set[str]]:
     return "\n".join(lines) + "\n", used
 
 
+def segments() -> set[str]:
+    """Names of what there is of shared memory, semaphores included."""
+    return set(os.listdir(SHARED)) if SHARED.is_dir() else set()
+
+
 def is_sound(record: dict[str, Any]) -> bool:
     params = record["case"]["params"]
     return record["case"]["runner"] == "eager" and (
@@ -107,7 +114,7 @@ def left(mark: str, temporary: Path, shared: set[str]) -> list[str]:
 
     def found() -> list[str]:
         there = [f"file {p.name}" for p in temporary.iterdir()]
-        there += [f"shared memory {n}" for n in set(os.listdir(SHARED)) - shared if SHARED.is_dir()]
+        there += [f"shared memory {n}" for n in segments() - shared if OURS.search(n) or mark in n]
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
@@ -131,14 +138,24 @@ def main() -> int:
         temporary.mkdir()
         text, broken = suite(count)
         (base / "sweep.toml").write_text(text)
-        shared = set(os.listdir(SHARED)) if SHARED.is_dir() else set()
+        shared = segments()
         progress(f"{count} cases, {len(broken)} of which break; this takes some minutes")
         began = time.monotonic()
         done = subprocess.run(
             [
                 *(harness_command(), "run", "--suite", "sweep.toml", "--baseline", "none", "--passes", "1"),
                 *(x for p in PLUGINS for x in ("--plugin", str(p))),
-                *("--timeout", "15", "--memory-limit", "1GiB", "--no-memory", "--no-anatomy", "--no-lock"),
+                *(
+                    "--timeout",
+                    "30",
+                    "--threads",
+                    "1",
+                    "--memory-limit",
+                    "1GiB",
+                    "--no-memory",
+                    "--no-anatomy",
+                    "--no-lock",
+                ),
             ],
             cwd=base,
             env={**environment(base), "FAULT_MARK": mark, "TMPDIR": str(temporary)},
@@ -185,7 +202,7 @@ def _result(
             f"{len(records)} cases in {took / 60:.0f} minutes: {len(sound)} sound ones, and {len(broken)} "
             "that break: models that raise, crash, hang, lie or draw at random, processes that spread, "
             "attack their surroundings or take memory without end, a runner that cannot load.",
-            "`--timeout 15 --memory-limit 1GiB --passes 1`; nobody looked after it.",
+            "`--timeout 30 --threads 1 --memory-limit 1GiB --passes 1`; nobody looked after it.",
         ],
         targets=[
             Target(
