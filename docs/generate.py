@@ -274,6 +274,7 @@ _MODULES = (
     "finding",
     "noise",
     "report",
+    "settings",
 )
 """Where the types of the public formats are."""
 
