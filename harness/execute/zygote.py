@@ -270,9 +270,18 @@ def run_job(job: dict[str, Any], answers: int, log: int, commands: int) -> NoRet
         os._exit(code)
 
 
+def alone(control: socket.socket) -> bool:
+    """Whether the parent has gone: before this could ask to be killed with it, say."""
+    with contextlib.suppress(BlockingIOError):
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    return False
+
+
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if alone(control):
+        return
     solo = "--solo" in sys.argv
     more = sys.argv[sys.argv.index("--import") + 1] if "--import" in sys.argv else ""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import struct
 import threading
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.channel import MOST_BYTES, Channel, Reader
+from harness.execute import zygote
 from harness.jobs import JOBS, decode_job, encode_job
 from harness.records import codec
 
@@ -102,3 +104,13 @@ def test_a_channel_writes_what_a_reader_reads_and_never_half_of_a_long_message(b
     assert [name for name, _ in found] == ["stage", "result", "empty"]
     assert codec.convert(found[1][1], type(sample)) == sample
     assert found[2][1] is None
+
+
+def test_a_zygote_whose_parent_has_gone_before_it_could_ask_ends_at_once():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    assert not zygote.alone(theirs)
+    ours.send(b"{}")
+    assert not zygote.alone(theirs)
+    assert theirs.recv(2) == b"{}"
+    ours.close()
+    assert zygote.alone(theirs)
