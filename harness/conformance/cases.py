@@ -75,14 +75,14 @@ class CaseRuns:
                 # A model of the plugin itself: that it is wrong is told by the checks of the model.
                 verdicts.append(Verdict(NOT_APPLICABLE, str(error), data={"unsupported": True}))
                 continue
-            if check.cases == "large":
+            if check.cases in ("large", "single"):
                 self._build(zygotes, job)
             found, detail = self._ask(zygotes, check, target, job)
             verdicts.append(found)
             details += [detail] if detail else []
             if found.data.get("unsupported"):
                 self._dropped.add((target, one.id))
-            elif found.status == FAILED or check.cases in ("first", "large"):
+            elif found.status == FAILED or check.cases in ("first", "large", "single"):
                 break
         return _together(verdicts), "\n".join(details) or None
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Subject = Literal["plugin", "listener", "component", "model", "precision", "runner", "reporter"]
 """What a check is made on: a plugin, one that listens to runs, a component of any kind or of one kind."""
-Cases = Literal["", "files", "first", "each", "probes", "raising", "narrow", "large"]
+Cases = Literal["", "files", "first", "each", "probes", "raising", "narrow", "large", "single"]
 """On which cases a check of a runner is made; see `runner_cases`."""
 ON_PROBES = ("probes", "raising", "narrow")
 """Those that are made on models of `probes`."""

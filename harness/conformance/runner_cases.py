@@ -21,7 +21,7 @@ from harness.runner import Combination
 
 PROBES = str(Path(probes.__file__).resolve())
 """The file of the probes, as a plugin to be loaded."""
-GROUPS = ("each", "probes", "raising", "narrow", "large")
+GROUPS = ("each", "probes", "raising", "narrow", "large", "single")
 THREADS = 1
 _SHARED = 2
 """Threads of the large cases where there are cores for them: with one, nobody sees a runner that sets one."""
@@ -53,6 +53,8 @@ def matrices(bench: Bench) -> dict[str, list[Matrix]]:
         "probes": [matrix({"model": names}, device=["cpu"])],
         "raising": [matrix({"model": [probes.RAISING]}, device=["cpu"])],
         "narrow": [matrix({"model": [probes.NARROW], "precision": ["all"], "batch_size": [8]})],
+        # With one thread its processor time is what it computes: several wait for one another in a loop.
+        "single": [matrix(chosen["large"], device=["cpu"], threads=[1])],
         "large": [matrix(chosen["large"], device=["cpu"], threads=[min(_SHARED, usable_cores())])],
     }
 

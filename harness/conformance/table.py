@@ -18,6 +18,7 @@ from harness.conformance import (
     runner_lives,
     runner_outputs,
     runner_says,
+    runner_work,
     runners,
 )
 from harness.conformance.contract import CHECKS, Check
@@ -35,6 +36,7 @@ _MODULES = (
     runners,
     runner_outputs,
     runner_arithmetic,
+    runner_work,
     runner_says,
     runner_lives,
     reporters,

@@ -38,6 +38,7 @@ QUICK = [
     (RUNNERS, "runner one-percent", "runner.output", "is above the limit 0.0001"),
     (RUNNERS, "runner caches", "runner.answers", "the output of the first call for every input"),
     (RUNNERS, "runner stale", "runner.answers", "the output of the call before"),
+    (RUNNERS, "runner remembers", "runner.work", "ms for the same inputs again"),
     (RUNNERS, "runner keeps-modules", "runner.leaks", "8 of 8 modules still alive"),
     (RUNNERS, "runner widens", "runner.arithmetic", "where bfloat16 leaves"),
     (RUNNERS, "runner one-thread", "runner.threads", "torch with 1 threads where work.threads is 2"),
@@ -57,6 +58,8 @@ QUICK = [
 """(file, component, check, words of its reason) for every `make test`."""
 
 SLOW = [
+    (RUNNERS, "runner early", "runner.work", "times as fast, and no kernels are 20 times"),
+    (RUNNERS, "runner late", "runner.work", "times as fast, and no kernels are 20 times"),
     (MODELS, "model rounded-batch", "model.inputs-batch", "a first axis of 2 at batch 1"),
     (MODELS, "model same-sets", "model.inputs-vary", "the same values in two sets"),
     (MODELS, "model bare-tensor", "model.inputs", "found Tensor"),

@@ -114,3 +114,4 @@ def test_a_zygote_whose_parent_has_gone_before_it_could_ask_ends_at_once():
     assert theirs.recv(2) == b"{}"
     ours.close()
     assert zygote.alone(theirs)
+    theirs.close()
