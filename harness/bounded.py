@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from harness.errors import StoreError, UsageError
 
@@ -14,6 +17,11 @@ MOST_RUN = 512 * MIB
 MOST_REPORT = 256 * MIB
 MOST_TOML = MIB
 """A suite or a file of claims that somebody wrote by hand."""
+MOST_PARTS = 32
+"""Names with dots between them in one key."""
+_MANY_PARTS = re.compile(
+    rf"""(?<![\w."'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{MOST_PARTS}}}""", re.ASCII
+)
 BOM = b"\xef\xbb\xbf"
 """What some editors put before a text."""
 
@@ -63,6 +71,30 @@ def read_text(path: Path, most: int = MOST_TOML) -> str:
         UnicodeDecodeError: it is none.
     """
     return read_bytes(path, most).decode("utf-8")
+
+
+def toml(text: str, where: str, hint: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Args:
+        where: names it in messages.
+        hint: what it should be.
+
+    Raises:
+        UsageError: it is none, or goes deeper than any text that somebody wrote.
+    """
+    # tomllib takes time and memory as the square of the parts of a key: 20 KB of dots are 400 MB.
+    deep = _MANY_PARTS.search(text)
+    if deep is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        raise UsageError(f"{where}: a key of more than {MOST_PARTS} parts (at line {line})", hint)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where}: {error}", hint) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
+        what = "brackets" if isinstance(error, RecursionError) else "digits"
+        raise UsageError(f"{where}: too many {what}", hint) from error
 
 
 def _kind(mode: int) -> str:

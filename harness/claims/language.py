@@ -9,13 +9,12 @@ All of a claim's conditions must hold.
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness import registry
-from harness.bounded import read_text
+from harness.bounded import read_text, toml
 from harness.catalogue.specs import parse as parse_spec
 from harness.catalogue.specs import split_list
 from harness.catalogue.suggest import listing, said, suggestion
@@ -64,15 +63,7 @@ def find(text: str) -> Claims:
 def parse(name: str, text: str, where: str | None = None) -> Claims:
     """Claims from their TOML text. `where` names the file in messages."""
     where = where or f"claims {name}"
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where}: {error}", "claims are a TOML file with [[claim]] tables") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
-        what = "brackets" if isinstance(error, RecursionError) else "digits"
-        raise UsageError(
-            f"{where}: too many {what}", "claims are a TOML file with [[claim]] tables"
-        ) from error
+    data = toml(text, where, "claims are a TOML file with [[claim]] tables")
     _known(data, ("summary", "claim"), where)
     summary = data.get("summary", "")
     if not isinstance(summary, str):

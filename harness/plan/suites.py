@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from harness import registry
-from harness.bounded import read_text
+from harness.bounded import read_text, toml
 from harness.catalogue.specs import split_list
 from harness.catalogue.suggest import listing, said, suggestion
 from harness.errors import UsageError
@@ -76,15 +75,7 @@ def find(text: str) -> Suite:
 def parse(name: str, text: str, where: str | None = None) -> Suite:
     """A suite from its TOML text. `where` names the file in messages."""
     where = where or f"suite {name}"
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where}: {error}", "a suite is a TOML file with [[matrix]] tables") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
-        what = "brackets" if isinstance(error, RecursionError) else "digits"
-        raise UsageError(
-            f"{where}: too many {what}", "a suite is a TOML file with [[matrix]] tables"
-        ) from error
+    data = toml(text, where, "a suite is a TOML file with [[matrix]] tables")
     _known(data, ("summary", "matrix", *_AIMS), where)
     summary = data.get("summary", "")
     if not isinstance(summary, str):
