@@ -42,23 +42,27 @@ class _Sums:
     """Of float64 pieces: what the figures are made of."""
 
     def __init__(self) -> None:
-        self.count = self.unknown = self.nonfinite = 0
-        self.yy = self.rr = self.yr = self.around = self.apart = self.worst = 0.0
+        self.count = self.references = self.unknown = self.nonfinite = 0
+        self.yy = self.rr = self.yr = self.size = self.around = self.apart = self.worst = 0.0
 
     def add(self, y: torch.Tensor, r: torch.Tensor) -> None:
-        """Takes in a piece: (samples, values)."""
+        """Takes in a piece: (samples, values); what r has more of tells the spread alone."""
         import torch
 
         known = torch.isfinite(r)
+        clean = torch.where(known, r, 0.0)
+        self.references += r.numel()
+        self.size += float(clean.square().sum())
+        self.around += float((clean - clean.mean(dim=0, keepdim=True)).square().sum())
+        known, r = known[: len(y)], clean[: len(y)]
         self.count += r.numel()
         self.unknown += int((~known).sum())
         self.nonfinite += int((~torch.isfinite(y) & known).sum())
         # What the reference itself cannot say is no fault of the output.
-        y, r = torch.where(known, y, 0.0), torch.where(known, r, 0.0)
+        y = torch.where(known, y, 0.0)
         self.rr += float(r.square().sum())
         self.yy += float(y.square().sum())
         self.yr += float((y * r).sum())
-        self.around += float((r - r.mean(dim=0, keepdim=True)).square().sum())
         apart = y - r
         self.apart += float(apart.square().sum())
         # max() lets a NaN pass or not, depending on the side it comes from.
@@ -72,15 +76,18 @@ def deviation(ys: list[torch.Tensor], rs: list[torch.Tensor], batch_size: int) -
     """Holds the tensors of some calls against the references of the same calls, on the CPU.
 
     Args:
+        rs: references of further calls may follow: the spread is that of all, so that a single output is
+            held against the same scale as many.
         batch_size: leading size of an output that carries one row per sample.
     """
     complex_valued = any(t.is_complex() for t in (*ys, *rs))
     ys, rs = _plain(ys, complex_valued), _plain(rs, complex_valued)
     sums = _Sums()
-    for y, r in _pieces(_rows(ys, batch_size), _rows(rs, batch_size)):
+    for y, r in _pieces(_rows(ys, rs, batch_size), _rows(rs, rs, batch_size)):
         sums.add(y, r)
     count = max(1, sums.count)
-    size, spread = math.sqrt(sums.rr / count), math.sqrt(sums.around / count)
+    references = max(1, sums.references)
+    size, spread = math.sqrt(sums.size / references), math.sqrt(sums.around / references)
     # Rounding alone gives a constant a spread of 1e-16: that is none.
     varies = spread > 1e-9 * size
     scale = spread if varies else (size or 1.0)
@@ -117,13 +124,13 @@ def _per_sample(parts: list[torch.Tensor], batch_size: int) -> bool:
     return alike and all(p.dim() > 0 and p.shape[0] == batch_size for p in parts)
 
 
-def _rows(parts: list[torch.Tensor], batch_size: int) -> list[torch.Tensor]:
+def _rows(parts: list[torch.Tensor], like: list[torch.Tensor], batch_size: int) -> list[torch.Tensor]:
     """Each call as (samples, values): its rows, one row a call where none is per sample, or, of calls
-    that have no shape in common, values alone.
+    that have no shape in common, values alone; by the shapes of `like`.
     """
-    if _per_sample(parts, batch_size):
+    if _per_sample(like, batch_size):
         return [p.reshape(p.shape[0], math.prod(p.shape[1:])) for p in parts]
-    if len({p.shape for p in parts}) == 1:
+    if len({p.shape for p in like}) == 1:
         return [p.reshape(1, -1) for p in parts]
     return [p.reshape(-1, 1) for p in parts]
 
@@ -150,7 +157,7 @@ def _top1(ys: list[torch.Tensor], rs: list[torch.Tensor], batch_size: int) -> fl
     if rs[0].dim() < (2 if per_sample else 1) or last < 2 or not any(r.numel() for r in rs):
         return None
     step, same, total = max(1, PIECE // last), 0, 0
-    for y, r in zip(ys, rs, strict=True):
+    for y, r in zip(ys, rs, strict=False):
         for at in range(0, r.numel() // last, step):
             ours, theirs = (
                 t.reshape(-1, last)[at : at + step].to(torch.float64).nan_to_num(0.0, 0.0, 0.0)

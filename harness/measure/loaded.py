@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from harness.components import Inputs, Model
 from harness.jobs import CaseJob
 from harness.measure import devices, reference, seeds, state, values
-from harness.measure.leaves import tensor_leaves
+from harness.measure.calls import check_clocks
+from harness.measure.leaves import copied, tensor_leaves
 from harness.measure.verify import calls_needed, verify
 from harness.records.events import Verification
 from harness.runner import Session
@@ -128,7 +129,7 @@ class LoadedCase:
                 break
             # Copied at once: the next call may write into the same buffers.
             leaves = self.session.leaves(self.call(feed))
-            found.append([t.detach().to("cpu", copy=True) for t in leaves])
+            found.append([copied(t) for t in leaves])
         return found
 
     def verified(self, outputs: list[list[torch.Tensor]]) -> tuple[Verification | None, list[str]]:
@@ -136,13 +137,17 @@ class LoadedCase:
         known, planned = self._known, self._planned
         if known is None or known.precision == "none":
             return None, []
-        references = known.outputs[: len(outputs)]
-        return verify(outputs, references, planned.case.batch_size, planned.tolerance, known.precision)
+        return verify(outputs, known.outputs, planned.case.batch_size, planned.tolerance, known.precision)
 
     def facts(self) -> tuple[dict[str, Any], list[str]]:
-        """What really ran, read after the last call, and warnings about modes that were changed."""
+        """What really ran, read after the last call, and warnings about modes that were changed.
+
+        Raises:
+            RuntimeError: the clocks are not those that Python came with.
+        """
         import torch
 
+        check_clocks()
         modes = state.modes()
         facts = {
             **self.work.precision.facts(),

@@ -57,3 +57,15 @@ def test_a_real_output_of_a_complex_reference_is_compared_with_an_imaginary_part
     references = [torch.complex(a, torch.ones_like(a)) for a in calls(4, 5)]
     found = deviation([r.real for r in references], references, 4)
     assert found.max_abs_error == 1.0
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 22])
+@pytest.mark.parametrize(("shape", "batch"), [((1, 50), 1), ((4, 50), 4), ((5, 6), 4), ((), 4)])
+def test_one_output_is_held_against_the_same_scale_as_all_of_them(shape, batch, piece, monkeypatch):
+    monkeypatch.setattr(module, "PIECE", piece)
+    references = [3.0 + 0.01 * r for r in calls(*shape, count=16)]
+    outputs = [r + 0.001 for r in references]
+    one, every = deviation(outputs[:1], references, batch), deviation(outputs, references, batch)
+    assert one.error == pytest.approx(every.error)
+    assert (one.spread, one.constant) == (pytest.approx(every.spread), False)
+    assert one.compared == outputs[0].numel()

@@ -72,6 +72,17 @@ def test_an_answer_that_ignores_its_input_is_rejected_at_every_tolerance(model, 
         assert found.error > 0.5
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_a_constant_is_rejected_and_nothing_is_warned_of_where_time_is_left_for_one_call_alone(model):
+    right = references(model, 1)
+    constant = [[torch.stack([call[0] for call in right]).mean(0)]]
+    verification, _ = verify(constant, right, 1, TOLERANCES[-1])
+    assert not verification.passed
+    verification, warnings = verify([[right[0][0].float()]], right, 1, TOLERANCES[0])
+    assert verification.passed
+    assert not any("no output answers" in w for w in warnings)
+
+
 @pytest.mark.parametrize("batch", BATCHES)
 @pytest.mark.parametrize("model", MODELS)
 def test_a_scale_that_is_one_per_cent_off_is_rejected_in_fp32_and_tf32(model, batch):
