@@ -120,7 +120,7 @@ def failure_of(error: BaseException, memory: int | None = None) -> Failure:
         return Failure("unsupported", reason, detail)
     if is_out_of_memory(error):
         held = "" if memory is None else f" (under --memory-limit {limits.size_text(memory)})"
-        return Failure("out_of_memory", f"{describe(error)}{held}", detail)
+        return Failure("out_of_memory", f"{describe(error)}{held}{_where(error)}", detail)
     if isinstance(error, SystemExit):
         return Failure("failed", f"the code ended its process: SystemExit({error.code!r})", detail)
     return Failure("failed", f"{describe(error)}{_where(error)}", detail)

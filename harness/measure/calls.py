@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle, islice
+from types import BuiltinFunctionType
 from typing import Any, Protocol
 
 
@@ -22,6 +23,15 @@ class Clock(Protocol):
 
 
 system_clock: Clock = time.perf_counter_ns
+
+
+def check_clocks() -> None:
+    """Raises RuntimeError if code in this process has put something else in the place of a clock, as packages
+    that freeze the time for tests do.
+    """
+    for name in ("perf_counter", "perf_counter_ns", "monotonic"):
+        if not isinstance(getattr(time, name), BuiltinFunctionType):
+            raise RuntimeError(f"code replaced time.{name}: no time that it is measured by can be believed")
 
 
 class Subject:

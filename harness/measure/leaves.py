@@ -40,6 +40,13 @@ def tensor_leaves(value: Any) -> list[torch.Tensor]:
     return found
 
 
+def copied(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy on the CPU of the numbers alone, without the gradients and the class that they come with."""
+    import torch
+
+    return tensor.detach().to("cpu", copy=True).as_subclass(torch.Tensor)
+
+
 def map_tensors(value: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     """The same nesting with every tensor replaced; containers are rebuilt, never changed in place."""
     import torch

@@ -6,6 +6,7 @@ every replicate of every case reads it.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,8 @@ from harness.answers import ReferenceResult
 from harness.channel import Channel
 from harness.components import Model
 from harness.jobs import CaseJob
-from harness.measure import seeds
-from harness.measure.leaves import tensor_leaves
+from harness.measure import seeds, state
+from harness.measure.leaves import copied, tensor_leaves
 from harness.measure.verify import calls_needed
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
         precision, outputs = "none", []
         warnings.append("the model has no reference: nothing was verified")
     stored = {"precision": precision, "outputs": outputs, "inputs": digests, "weights": weights}
-    torch.save(stored, job.reference)
+    # Whole or not there: whatever ends this process, no case is held against half of a reference.
+    part = f"{job.reference}.part"
+    torch.save(stored, part)
+    os.replace(part, job.reference)
     channel.send("result", ReferenceResult(precision, warnings))
 
 
@@ -82,11 +86,12 @@ def _outputs(
         with torch.inference_mode():
             work.model.reset(module)
             cast = inputs.map(lambda t: t.to(dtype) if t.is_floating_point() else t)
-            raw = work.model.reference(work.params, module, cast)
+            with state.set_back([], "the model"):  # told where the case itself is called
+                raw = work.model.reference(work.params, module, cast)
             if raw is None and type(work.model).reference is not Model.reference:
                 outputs = None  # the model says so; one whose forward returns nothing has an empty output
                 continue
-            outputs.append([leaf.detach().cpu().clone() for leaf in tensor_leaves(raw)])
+            outputs.append([copied(leaf) for leaf in tensor_leaves(raw)])
     return outputs, digests
 
 

@@ -21,8 +21,19 @@ DecodeError = msgspec.DecodeError
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON."""
-    return msgspec.json.encode(value)
+    """Compact JSON. Text that is no Unicode, as names of files may be, is told by its numbers: `\\udcff`."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_unicode(msgspec.to_builtins(value)))
+
+
+def _unicode(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode()
+    if isinstance(data, dict):
+        return {_unicode(key): _unicode(value) for key, value in data.items()}
+    return [_unicode(item) for item in data] if isinstance(data, list) else data
 
 
 def pretty(value: Any) -> str:

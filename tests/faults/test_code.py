@@ -23,6 +23,9 @@ EXPECTED = {
     "killed": ("crashed", r"^killed by SIGKILL while verifying, by itself or another process"),
     "exit": ("failed", r"^its process ended itself with code 7 while verifying$"),
     "sys-exit": ("failed", r"^verifying: the code ended its process: SystemExit\('enough'\)$"),
+    "surrogate": ("failed", r"^verifying: ValueError: no such file: \\udcff\.txt \(faulty\.py:\d+\)$"),
+    "out-of-memory": ("out_of_memory", r"^MemoryError: too many words \(faulty\.py:\d+\)$"),
+    "clock": ("failed", r"replaced time\.perf_counter: no time that it is measured by"),
     "weights": ("failed", r"weights differ from process to process under the same seed"),
     "draws": ("failed", r"inputs differ from process to process under the same seed"),
 }

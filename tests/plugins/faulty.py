@@ -52,7 +52,16 @@ HOW = (
     "mutates",
     "state",
     "core",
+    "surrogate",
+    "out-of-memory",
+    "subclass",
+    "dtype-in-forward",
+    "clock",
 )
+
+
+class Labelled(torch.Tensor):
+    """A class of one's own for outputs."""
 
 
 def illegal_instruction():
@@ -82,6 +91,10 @@ class Broken(torch.nn.Module):
     def forward(self, x):
         self.calls += 1
         how, double = self.how, x.dtype == torch.float64
+        if how == "dtype-in-forward":
+            torch.set_default_dtype(torch.float64)
+        if how == "subclass":
+            return self.linear(x).as_subclass(Labelled)
         if double:  # the reference is as it should be
             return self.linear(x)
         if how == "forward":
@@ -103,6 +116,12 @@ class Broken(torch.nn.Module):
             os.abort()
         if how == "nothing":
             return None
+        if how == "surrogate":
+            raise ValueError(f"no such file: {os.fsdecode(bytes([255]))}.txt")
+        if how == "out-of-memory":
+            raise MemoryError("too many words")
+        if how == "clock":
+            time.perf_counter = lambda: 0.0
         if how == "state":
             torch.use_deterministic_algorithms(True)
             torch.set_num_threads(1)
