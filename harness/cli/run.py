@@ -20,11 +20,13 @@ from harness.cli.planned import show_plan
 from harness.cli.show import in_order, message, reporter, show, show_details
 from harness.cli.sizes import size
 from harness.cli.telling import Display, told
+from harness.components import Reporter
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.execute.ceilings import known_or_measured
 from harness.execute.launch import Launcher
 from harness.execute.observers import Observers
 from harness.execute.run import (
+    Again,
     RunRequest,
     launcher,
     make_plan,
@@ -35,8 +37,10 @@ from harness.execute.signals import Interrupted, Interrupts
 from harness.explain.explain import explained
 from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
+from harness.records.events import Event, RunStarted
 from harness.records.report import Report
 from harness.store.folder import Folder, check_output, results_folder
+from harness.store.runfile import StoredRun
 from harness.store.traces import check_writable
 
 _BAD = ("failed", "crashed", "timeout", "out_of_memory", "incorrect")
@@ -162,15 +166,7 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         else:
             header = start_header(request, plan, Scenario(), ceilings_of(request, plan, zygotes))
         observers = Observers(plan.plugins, request.plugins, message)
-        with Display(observers, header) as display:
-            try:
-                run = measure(header, request, zygotes, folder, display, display.on_event, again=again)
-            except HarnessError as error:
-                # The disk is full, say: what is known is shown, if it can be kept nowhere.
-                if display.run is not None and display.run.samples:
-                    show(in_order(analyse(display.run)), form, None)
-                    error.hint = error.hint or f"what was measured is kept: {_goes_on(header.id)}"
-                raise
+        run = _measured(header, request, zygotes, folder, Display(observers, header), interrupts, form, again)
         for text in zygotes.notes:
             message(text)
     path = old.path.with_suffix(".json") if old else folder.report_path(header.id)
@@ -182,6 +178,34 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         message(f"it goes on with: {_goes_on(header.id)}")
     asked = {c.id for c in header.plan.cases if not c.added}
     return _exit_code(report, asked, interrupts, given["strict"])
+
+
+def _measured(
+    header: RunStarted,
+    request: RunRequest,
+    zygotes: Launcher,
+    folder: Folder,
+    display: Display,
+    interrupts: Interrupts,
+    form: Reporter,
+    again: Again | None,
+) -> StoredRun:
+    """Measures and shows meanwhile; from when there is something to go on with, every end says so."""
+
+    def on_event(run: StoredRun, event: Event) -> None:
+        interrupts.last_words = f"interrupted; it goes on with: {_goes_on(header.id)}"
+        display.on_event(run, event)
+
+    with display:
+        try:
+            return measure(header, request, zygotes, folder, display, on_event, again=again)
+        except HarnessError as error:
+            # The disk is full, say: what is known is shown, if it can be kept nowhere.
+            if display.run is not None:
+                error.hint = error.hint or f"what was measured is kept: {_goes_on(header.id)}"
+                if display.run.samples:
+                    show(in_order(analyse(display.run)), form, None)
+            raise
 
 
 def _goes_on(run_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -17,8 +18,10 @@ class Interrupted(Exception):
 class Interrupts:
     """Turns SIGINT, SIGTERM and SIGHUP into something a `select` can wait for.
 
-    The first signal asks for an end; a second SIGINT ends the process at once.
+    The first signal asks for an end; a second SIGINT ends the process at once, with some last words.
     """
+
+    last_words = "interrupted"
 
     def __init__(self, on_second: Callable[[], None] = lambda: None) -> None:
         self.received: int | None = None
@@ -48,10 +51,19 @@ class Interrupts:
     def _handle(self, number: int, _: Any) -> None:
         if self.received is not None and number == signal.SIGINT:
             self.on_second()
+            self._say_last_words()
             os._exit(130)
         if number == signal.SIGHUP:
             _leave_dead_terminals()
         self.received = self.received or number
+
+    def _say_last_words(self) -> None:
+        """Straight to the terminal, whose cursor a display may have hidden: what is interrupted here may hold
+        any lock.
+        """
+        shown = "\x1b[?25h" if os.isatty(2) else ""
+        with contextlib.suppress(OSError):
+            os.write(2, f"{shown}\n{self.last_words}\n".encode())
 
     def __bool__(self) -> bool:
         return self.received is not None

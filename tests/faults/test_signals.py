@@ -81,11 +81,29 @@ def test_a_second_interrupt_ends_everything_at_once_wherever_the_first_has_come(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
         time.sleep(gap_s)
-    process.communicate(timeout=30)
+    out, err = process.communicate(timeout=30)
     assert process.returncode == 130
+    assert f"harness run --resume {path.stem}" in out + err, err
     assert b'"event":"sample"' in path.read_bytes()
     assert lab.all_gone(children)
     assert not list((tmp_path / "tmp").glob("harness-*"))
+
+
+@pytest.mark.parametrize("imported", ["harness.errors", "click"])
+def test_an_interrupt_while_the_command_is_still_imported_is_no_traceback(lab, tmp_path, imported):
+    """Sent by an import hook, since nobody else can say when."""
+    hook = tmp_path / "sitecustomize.py"
+    hook.write_text(
+        "import os, signal, sys\n"
+        "class Hook:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {imported!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Hook())\n"
+    )
+    done = lab.run("list", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_signal_reaches_a_run_whose_child_does_not_listen(lab, running):
