@@ -17,6 +17,8 @@ Unsupported             raised by plugins: this combination cannot be; no fault 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -52,6 +54,16 @@ class HarnessError(Exception):
         self.hint = hint
         self.detail = detail
         """A traceback from elsewhere, shown with --verbose."""
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Puts the place before the message of an error that comes from it, a suite's file, say."""
+    try:
+        yield
+    except HarnessError as error:
+        error.message = f"{where}: {error.message}" if where else error.message
+        raise
 
 
 class UsageError(HarnessError):

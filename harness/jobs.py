@@ -27,6 +27,8 @@ class Matrix:
     threads: list[int] = field(default_factory=list)
     exclude: list[dict[str, str | int]] = field(default_factory=list)
     include: list[dict[str, str | int]] = field(default_factory=list)
+    where: str = field(default="", compare=False)
+    """What to name in front of a mistake in it: a suite's file and which of its tables, say."""
 
 
 @dataclass(frozen=True)

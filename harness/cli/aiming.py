@@ -98,7 +98,9 @@ def settings(given: dict[str, Any], suite: Aims) -> dict[str, Any]:
     """
     own = given["passes"] is not None
     text = given["passes"] if own else suite.passes
-    chosen = Passes(FIRST, MOST) if text is None else passes(text, "--passes" if own else "passes")
+    chosen = (
+        Passes(FIRST, MOST) if text is None else passes(text, "--passes" if own else f"{suite.where}: passes")
+    )
     if given["until"] is not None:
         aim = until(given["until"])
         if aim is not None and chosen.first == chosen.most:
@@ -109,7 +111,7 @@ def settings(given: dict[str, Any], suite: Aims) -> dict[str, Any]:
                 )
             chosen = Passes(chosen.first, max(MOST, chosen.first + 1))
     else:
-        aim = UNTIL if own or suite.until is None else until(suite.until, "until")
+        aim = UNTIL if own or suite.until is None else until(suite.until, f"{suite.where}: until")
     if chosen.first == chosen.most:
         aim = None
     budget = None if given["time_budget"] is None else seconds(given["time_budget"])

@@ -215,8 +215,8 @@ def _arm(
 ) -> ArmRequest:
     from harness.catalogue.loading import PluginRequest
     from harness.compare.arms import ArmRequest
-    from harness.jobs import Matrix
     from harness.plan.selectors import parse_selector
+    from harness.plan.suites import one_of
 
     which = "base" if name == "base" else "new"
     own = {**shared, **(parse_selector(text) if text else {})}
@@ -227,7 +227,7 @@ def _arm(
     texts = (*options.plugin_texts(ctx, given["plugin"]), *plugins)
     return ArmRequest(
         name=name,
-        matrix=Matrix(**{axis: [value] for axis, value in own.items()}),
+        matrix=one_of({axis: [value] for axis, value in own.items()}),
         plugins=PluginRequest.from_options(texts, given["input"], given["inputs"]),
         own_plugins=plugins,
         python=_interpreter(given[f"{which}_python"], f"--{which}-python"),

@@ -7,7 +7,8 @@ from typing import Any
 from harness import inventory
 from harness.catalogue import params
 from harness.catalogue.catalogue import unknown_name
-from harness.catalogue.specs import parse
+from harness.catalogue.specs import Spec, parse
+from harness.errors import placed
 from harness.execute.run import RunRequest
 
 
@@ -30,13 +31,20 @@ def check_names(request: RunRequest) -> None:
             if row["kind"] == kind:
                 for name in (row["name"], *row.get("aliases", ())):
                     known.setdefault(name, []).append(row)
-        names = sorted({row["name"] for rows in known.values() for row in rows})
-        for spec in (parse(t, kind) for m in request.matrices for t in getattr(m, kind) if t != "all"):
-            if spec.target is not None:
-                continue  # the plan's child looks for it
-            rows = known.get(spec.name)
-            if rows is None:
-                raise unknown_name(kind, spec, names, found["problems"])
-            if len(rows) == 1:
-                takes = [params.Parameter(**{"default": None, **p}) for p in rows[0]["params"]]
-                params.check_names(rows[0]["name"], takes, dict(spec.values))
+        for matrix in request.matrices:
+            with placed(matrix.where):
+                for text in getattr(matrix, kind):
+                    if text != "all":
+                        _check(parse(text, kind), kind, known, found["problems"])
+
+
+def _check(spec: Spec, kind: str, known: dict[str, list[dict[str, Any]]], problems: list[str]) -> None:
+    if spec.target is not None:
+        return  # the plan's child looks for it
+    rows = known.get(spec.name)
+    if rows is None:
+        names = sorted({row["name"] for found in known.values() for row in found})
+        raise unknown_name(kind, spec, names, problems)
+    if len(rows) == 1:
+        takes = [params.Parameter(**{"default": None, **p}) for p in rows[0]["params"]]
+        params.check_names(rows[0]["name"], takes, dict(spec.values))

@@ -93,8 +93,7 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
     """
     # Here and not above: every command imports this module, and `harness list` is to be quick.
     from harness.execute.one import OneRequest
-    from harness.jobs import Matrix
-    from harness.plan.suites import Axes
+    from harness.plan.suites import Axes, one_of
     from harness.records.case import AXES
     from harness.store.folder import check_output
 
@@ -108,7 +107,7 @@ def one_request(ctx: click.Context, given: dict[str, Any], **defaults: str) -> O
     if given.get("output") is not None:
         check_output(Path(given["output"]))
     return OneRequest(
-        matrix=Matrix(**{axis: list(values) for axis, values in axes.given().items()}),
+        matrix=one_of({axis: list(values) for axis, values in axes.given().items()}),
         plugins=plugin_request(ctx, given),
         seed=given["seed"],
         timeout_s=given["timeout"],

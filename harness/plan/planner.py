@@ -14,7 +14,7 @@ from harness.catalogue.provided import Provided
 from harness.catalogue.specs import Spec
 from harness.catalogue.targets import SCHEME
 from harness.components import Device, Model, Precision
-from harness.errors import UsageError
+from harness.errors import UsageError, placed
 from harness.jobs import PlanJob
 from harness.plan.environment import describe_machine, plugin_infos
 from harness.plan.estimate import case_estimate_s
@@ -32,13 +32,16 @@ def make_plan(job: PlanJob) -> Plan:
         UsageError: a name, parameter or value in the matrices is wrong.
     """
     planner = _Planner(job)
-    points: dict[tuple[Any, ...], dict[str, Any]] = {}
+    points: dict[tuple[Any, ...], tuple[dict[str, Any], str]] = {}
     for matrix in job.matrices:
-        for point in planner.points.expand(matrix):
-            points.setdefault(tuple(str(point[a]) for a in AXES), point)
+        with placed(matrix.where):
+            expanded = list(planner.points.expand(matrix))
+        for point in expanded:
+            points.setdefault(tuple(str(point[a]) for a in AXES), (point, matrix.where))
     cases: dict[str, PlannedCase] = {}
-    for point in points.values():
-        planned = planner.case(point)
+    for point, where in points.values():
+        with placed(where):
+            planned = planner.case(point)
         first = cases.setdefault(planned.id, planned)
         if first.providers != planned.providers:
             what = f"{first.label['model']} x {first.label['runner']} x {first.case.precision}"

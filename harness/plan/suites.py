@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.jobs import Matrix
 from harness.records.case import AXES
 
 _TEXT_AXES = ("model", "runner", "precision", "device")
-_KEYS = tuple(f.name for f in fields(Matrix))
+_KEYS = (*AXES, "exclude", "include")
 _AIMS = ("passes", "until", "further_s")
 
 
@@ -33,6 +33,8 @@ class Aims:
     """As `--until` takes it."""
     further_s: float | None = None
     """Seconds for the passes that `until` adds to those that every case gets."""
+    where: str = field(default="", compare=False)
+    """Names the suite in messages."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _aims(data: dict[str, Any], where: str) -> Aims:
         raise UsageError(f"{where}: further_s must be a number of seconds", "from 0 on")
     if further is not None and not 0 <= further < 1e9:
         raise UsageError(f"{where}: further_s must be a number of seconds from 0 on", "up to 1e9")
-    return Aims(texts["passes"], texts["until"], None if further is None else float(further))
+    return Aims(texts["passes"], texts["until"], None if further is None else float(further), where)
 
 
 def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
@@ -123,7 +125,7 @@ def _matrix(table: Any, where: str) -> Matrix:
             values[key] = [_axis_value(key, v, f"{where}: {key}") for v in items]
             if not items:
                 raise UsageError(f"{where}: {key} is empty", "give it a value, or leave it out")
-    return Matrix(**values)
+    return Matrix(**values, where=where)
 
 
 def _points(value: Any, where: str) -> list[dict[str, str | int]]:
@@ -193,7 +195,7 @@ def matrices(axes: Axes, suite: Suite | None) -> list[Matrix]:
         found = [_replaced(m, given) for m in suite.matrices]
     else:
         sweep = registry.defaults()["sweep"]
-        found = [Matrix(**{axis: list(given.get(axis, sweep.get(axis, []))) for axis in AXES})]
+        found = [one_of({axis: list(given.get(axis, sweep.get(axis, []))) for axis in AXES})]
     _bounded(found, f"suite {suite.name}" if suite is not None else "the options")
     return found
 
@@ -214,6 +216,11 @@ def _bounded(found: list[Matrix], what: str) -> None:
         )
 
 
+def one_of(values: dict[str, Any]) -> Matrix:
+    """The product of some axes' values."""
+    return replace(Matrix(), **values)
+
+
 def models(matrices: Iterable[Matrix]) -> list[str]:
     """Every model that is named in some matrices, in what is left out and put in, too."""
     points = (point for m in matrices for point in (*m.exclude, *m.include))
@@ -226,4 +233,5 @@ def _replaced(matrix: Matrix, given: dict[str, tuple[Any, ...]]) -> Matrix:
         values[axis] = list(chosen)
         # What is included by hand follows the option too, at the first of several values.
         values["include"] = [{**p, axis: chosen[0]} for p in values["include"]]
+        values["where"] = ""  # a mistake may be the option's
     return Matrix(**values)

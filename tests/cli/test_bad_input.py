@@ -153,6 +153,25 @@ def test_a_suite_without_bounds_is_refused_before_anything_is_planned(refused, t
     assert said in line
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("passes = -1\n[[matrix]]", "mine.toml: passes: '-1' is no number of passes"),
+        ("until = 'x'\n[[matrix]]", "mine.toml: until: 'x' is no half-width"),
+        (
+            "[[matrix]]\nmodel = 'mlp'\n[[matrix]]\nmodel = 'mpl'",
+            "mine.toml: matrix 2: there is no model 'mpl'",
+        ),
+        ("[[matrix]]\nrunner = 'eager:x=1'", "mine.toml: matrix 1: eager has no parameter x"),
+        ("[[matrix]]\nmodel = 'mlp:hidden_dim=a'", "mine.toml: matrix 1: mlp: hidden_dim=a is no int"),
+        ("[[matrix]]\ndevice = 'gpu7'", "mine.toml: matrix 1: 'gpu7' is no device"),
+    ],
+)
+def test_a_mistake_of_a_suite_is_told_with_its_file_and_table(refused, tmp_path, text, said):
+    (tmp_path / "mine.toml").write_text(text)
+    assert said in refused("run", "--suite", "mine.toml", "--plan")
+
+
 @pytest.mark.parametrize("what", ["folder", "pipe", "device"])
 @pytest.mark.parametrize("words", [("run", "--suite"), ("claims",)], ids=" ".join)
 def test_what_is_no_file_is_never_waited_for(refused, tmp_path, what, words):
