@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.analyse import noise, replicate
 from harness.analyse.aim import aim_of
+from harness.analyse.possible import IMPOSSIBLE, impossible
 from harness.analyse.samples import audits, latency_of, page_faults, worst_of
 from harness.analyse.spreads import nearest
 from harness.analyse.statistics import log_interval
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
+from harness.records.ceilings import Ceilings
 from harness.records.events import OK, Sample, worst
 from harness.records.noise import UNTOLD
 from harness.records.report import (
@@ -49,8 +51,15 @@ def analyse(run: StoredRun) -> Report:
     records = [a.record(analysed) for a in analysed.values()]
     info = run_info(run)
     busy = info.noise.busy if info.noise is not None else None
+    records = [_held_against(r, header.ceilings) for r in records]
     records = [_doubted(r, busy) for r in records] if busy else mark_best(records)
     return Report(SCHEMA, info, header.plan.environment, records, proofs=list(run.proofs))
+
+
+def _held_against(record: Record, ceilings: Sequence[Ceilings]) -> Record:
+    """A record with a warning, if the machine cannot have done what it stands for."""
+    said = impossible(record, ceilings)
+    return record if said is None else replace(record, warnings=[*record.warnings, said])
 
 
 def _doubted(record: Record, busy: str) -> Record:
@@ -89,10 +98,11 @@ def run_info(run: StoredRun) -> RunInfo:
 
 
 def mark_best(records: list[Record]) -> list[Record]:
-    """Marks the fastest correct, verified case of every group."""
+    """Marks the fastest correct, verified and possible case of every group."""
     best: dict[Any, Record] = {}
     for record in records:
-        if record.status == OK and record.latency_ms and record.verification:
+        possible = not any(w.startswith(IMPOSSIBLE) for w in record.warnings)
+        if record.status == OK and record.latency_ms and record.verification and possible:
             key = group_key(record)
             if key not in best or record.latency_ms.median < best[key].latency_ms.median:  # type: ignore[union-attr]
                 best[key] = record

@@ -12,6 +12,7 @@ from harness.explain.rules.batches import batches, pays_off
 from harness.explain.rules.bounds import BOUNDS, bounds
 from harness.explain.rules.equal import unchanged
 from harness.explain.rules.gains import gains
+from harness.explain.rules.impossible import impossible
 from harness.explain.rules.kernels import library_kernels
 from harness.explain.rules.memory import memory
 from harness.explain.rules.processes import uneven
@@ -93,6 +94,10 @@ def _explained(report: Report) -> Report:
 
 
 def _of_row(row: Row) -> Iterator[Finding]:
+    cannot_be = list(impossible(row))
+    if cannot_be:
+        yield from cannot_be
+        return
     yield from troubles(row)
     yield from unchanged(row)
     yield from bounds(row)

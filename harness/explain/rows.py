@@ -11,7 +11,7 @@ from harness.records.anatomy import CAST, COPY
 from harness.records.finding import PROVED, SHOWN, WITHDRAWN, Coverage, Explanation, Finding
 
 NOT_EXPLAINED = "not explained"
-_WRONG = ("saturated", "incorrect")
+_WRONG = ("impossible", "saturated", "incorrect")
 _LOSS = ("emulated", "recompiles", "graph-breaks", "fallback", "casts", "same-operators")
 """Troubles that explain why a row is not faster, the surest first."""
 _OF_A_BASELINE = ("waiting", "denormals", "page-faults", "float64", "copies", "lookup", "threads")
@@ -74,12 +74,12 @@ def _order(row: Row) -> tuple[str, ...]:
     if row.record.status == "incorrect":
         return (*_WRONG, *_LOSS, *_GAIN)
     if row.baseline is None or (row.same("runner") and row.same("precision")):
-        return (*_OF_A_BASELINE, *BOUNDS, "library-kernels")
+        return ("impossible", *_OF_A_BASELINE, *BOUNDS, "library-kernels")
     if row.faster:
-        return (*_GAIN, *_LOSS)
+        return ("impossible", *_GAIN, *_LOSS)
     if row.unsure:
         # What takes a part of its time does not say how it compares; what parts its processes says why not.
-        return ("uneven-faults", *(k for k in _LOSS if k != "casts"), *_GAIN, "waiting")
+        return ("impossible", "uneven-faults", *(k for k in _LOSS if k != "casts"), *_GAIN, "waiting")
     return (*_LOSS, *_GAIN, "waiting", *(() if row.slower else BOUNDS))
 
 

@@ -136,6 +136,8 @@ def note(record: harness.Record) -> str:
         parts.append(f"{again} recompilation{'s' * (again != 1)}")
     if record.warm_up == "no steady state":
         parts.append("no steady state")
+    if any(w.startswith("impossible") for w in record.warnings):
+        parts.append("impossible speed")
     if any(w.startswith("nondeterministic") for w in record.warnings):
         parts.append("nondeterministic")
     if any(w.startswith("the tolerance was set") for w in record.warnings):
@@ -194,7 +196,7 @@ def wide(report: harness.Report) -> str | None:
     return None if line is None else numbers.safe(line)
 
 
-_IN_NOTES = ("emulated", "no steady state", "the tolerance was set")
+_IN_NOTES = ("emulated", "impossible", "no steady state", "the tolerance was set")
 """Warnings that the note of their row already tells."""
 
 

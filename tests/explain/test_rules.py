@@ -469,3 +469,13 @@ def test_what_is_not_known_to_be_faster_shows_nothing_of_the_baseline(lab, parts
     )
     found = next(f for f in lab.record().findings if f.key == "library-kernels")
     assert "onnxruntime" not in found.cause
+
+
+def test_a_row_that_is_faster_than_the_machine_has_that_finding_alone(lab, parts):
+    lab.case(parts({"matmul": 3.0, "elementwise": 1.0}), 4.0)
+    kept = lab.case(parts({"matmul": 0.0001}), 0.0001, runner="compile")
+    record = lab.record(kept)
+    assert [f.key for f in record.findings] == ["impossible"]
+    assert record.findings[0].evidence["flops"] == 200_000_000
+    assert record.explanation.key == "impossible"
+    assert "not done in the call" in record.explanation.text
