@@ -34,7 +34,7 @@ def impossible(record: Record, ceilings: Sequence[Ceilings]) -> str | None:
     if not tops or any(reached <= top * times for top, times in tops):
         return None
     return (
-        f"{IMPOSSIBLE}{flops / 1e9:.3g} GFLOP in {latency.median:.3g} ms are {reached:.3g} TFLOP/s, where this "
-        f"machine's best product reaches {max(tops)[0]:.2g}: the model's work is not done in the call (answers "
-        "that are kept, or made before it)"
+        f"{IMPOSSIBLE}{flops / 1e9:.3g} GFLOP in {latency.median:.3g} ms are {reached:.3g} TFLOP/s, where "
+        f"this machine's best product reaches {max(tops)[0]:.2g}: the model's work is not done in the call "
+        "(answers that are kept, or made before it)"
     )
