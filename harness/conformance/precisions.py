@@ -16,6 +16,7 @@ from harness.errors import Unsupported
 from harness.jobs import CaseJob, Matrix, PlanJob
 from harness.measure import devices
 from harness.measure.leaves import tensor_leaves
+from harness.measure.nominal import in_name_only
 from harness.measure.verify import calls_needed, verify
 from harness.records.case import PlannedCase, Scenario
 from harness.records.settings import Settings
@@ -153,7 +154,7 @@ def _autocasts(precision: Precision, work: CaseWork, wanted: torch.dtype) -> Non
 
 @check(
     "precision.error",
-    "errors under its tolerance on the models of the box",
+    "errors under its tolerance on the models of the box, and not so small that nothing was rounded",
     "raise the tolerance to what the format can do, or mend what prepare() does",
     needs=(DTYPE, TOLERANCE, SUPPORTS),
 )
@@ -177,6 +178,9 @@ def error(bench: Bench) -> str | None:
         found, _ = verify(outputs, references, size, precision.tolerance)
         if found is not None and not found.passed:
             raise Failed(f"on {work.case.model} that {found.reason}")
+        nominal = in_name_only(precision.dtype, found.error if found is not None else None)
+        if nominal:
+            raise Failed(f"on {work.case.model} {nominal}")
         worst = max(worst, (found.error or 0.0) if found is not None else 0.0)
     bench.data["error"] = worst
     return None

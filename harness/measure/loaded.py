@@ -14,6 +14,7 @@ from harness.jobs import CaseJob
 from harness.measure import devices, reference, seeds, state, values
 from harness.measure.calls import check_clocks
 from harness.measure.leaves import copied, tensor_leaves
+from harness.measure.nominal import in_name_only
 from harness.measure.verify import calls_needed, verify
 from harness.records.events import Verification
 from harness.runner import Session
@@ -137,7 +138,11 @@ class LoadedCase:
         known, planned = self._known, self._planned
         if known is None or known.precision == "none":
             return None, []
-        return verify(outputs, known.outputs, planned.case.batch_size, planned.tolerance, known.precision)
+        found, warnings = verify(
+            outputs, known.outputs, planned.case.batch_size, planned.tolerance, known.precision
+        )
+        nominal = in_name_only(self.work.precision.dtype, found.error if found is not None else None)
+        return found, [*warnings, *([nominal] if nominal else [])]
 
     def facts(self) -> tuple[dict[str, Any], list[str]]:
         """What really ran, read after the last call, and warnings about modes that were changed.

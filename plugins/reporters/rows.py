@@ -138,6 +138,8 @@ def note(record: harness.Record) -> str:
         parts.append("no steady state")
     if any(w.startswith("impossible") for w in record.warnings):
         parts.append("impossible speed")
+    if any(" in name only: " in w for w in record.warnings):
+        parts.append("in name only")
     if any(w.startswith("nondeterministic") for w in record.warnings):
         parts.append("nondeterministic")
     if any(w.startswith("the tolerance was set") for w in record.warnings):

@@ -34,6 +34,7 @@ QUICK = [
     (MODELS, "model thawed", "component.params", "must be a frozen dataclass"),
     (MODELS, "model demanding", "component.params", "Params.width has no default"),
     (PRECISIONS, "precision loose", "precision.tolerance", "takes one wrong sample in sixteen"),
+    (PRECISIONS, "precision in-name", "precision.error", "int8 in name only"),
     (PRECISIONS, "precision casts-nothing", "precision.how", "in float32 instead of bfloat16"),
     (RUNNERS, "runner one-percent", "runner.output", "is above the limit 0.0001"),
     (RUNNERS, "runner caches", "runner.answers", "the output of the first call for every input"),

@@ -95,14 +95,21 @@ def test_a_baseline_that_is_wrong_is_told_beside_the_speed_ups_counted_from_it(h
 def test_no_trick_is_fast_unnoticed(harness_command):
     ended = harness_command(
         "run", "--plugin", PLUGINS / "tricks.py", "-m", "honest,zeros,denormal,lower,cached", "-b", 8,
-        "--passes", 1, "--no-memory", "--baseline", "none", "--no-lock",
+        "--passes", 1, "--no-memory", "--baseline", "none", "--no-lock", "-p", "fp32,int8-in-name",
     )  # fmt: skip
     assert ended.code == 3
-    told = {name: ended.record(model=name) for name in ("honest", "zeros", "denormal", "lower", "cached")}
+    named = ended.record(model="honest", precision="int8-in-name")
+    assert any("int8 in name only: its error of" in w for w in named["warnings"])
+    told = {
+        name: ended.record(model=name, precision="fp32")
+        for name in ("honest", "zeros", "denormal", "lower", "cached")
+    }
     assert told["honest"]["status"] == "ok"
     assert not any("constant" in w or "subnormal" in w for w in told["honest"]["warnings"])
     assert any("constant (0 throughout)" in w for w in told["zeros"]["warnings"])
     assert any("of its weights are subnormal" in w for w in told["denormal"]["warnings"])
     assert (told["lower"]["status"], told["cached"]["status"]) == ("incorrect", "incorrect")
     assert not told["lower"]["best"]
+    assert not any("in name only" in w for w in told["honest"]["warnings"])
     assert "every input is constant" in ended.out
+    assert "in name only" in ended.out

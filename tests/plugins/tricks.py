@@ -83,6 +83,22 @@ class Cached(Honest):
         return Module()
 
 
+class Nominal(harness.Precision):
+    name = "int8-in-name"
+    summary = "rounds nothing"
+    how = "quantised"
+    dtype = "int8"
+    tolerance = 8e-2
+
+    def prepare(self, module, example):
+        return module
+
+
+@harness.hookimpl
+def harness_precisions():
+    yield Nominal()
+
+
 @harness.hookimpl
 def harness_models():
     yield from (Honest(), Zeros(), Denormal(), Lower(), Cached())

@@ -50,6 +50,16 @@ class Tight(Base):
     tolerance = 1e-5
 
 
+class InName(Base):
+    name = "in-name"
+    how = "quantised"
+    dtype = "int8"
+    tolerance = 8e-2
+
+    def prepare(self, module, example):
+        return module
+
+
 class Misnamed(Base):
     name = "misnamed"
     how = "cast"
