@@ -72,7 +72,9 @@ class Component:
 
     kind: ClassVar[str]
     name: ClassVar[str]
+    """What it is selected by on the command line, and called in records and tables."""
     summary: ClassVar[str]
+    """What it is, in one line of `harness list`."""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other words that are accepted for the name; records and tables print the name."""
     requires: ClassVar[str | None] = None
@@ -136,6 +138,8 @@ class Precision(Component):
 
     kind: ClassVar[str] = "precision"
     how: ClassVar[Literal["native", "autocast", "cast", "quantised"]] = "native"
+    """`cast`: weights and inputs once; `autocast`: by torch in every call; `quantised`: by what `prepare` or
+    a runner brings; `native`: the module stays as it is."""
     dtype: ClassVar[str] = "float32"
     """The format of the arithmetic, as torch names it."""
     tolerance: ClassVar[float]

@@ -22,12 +22,15 @@ class Work(Protocol):
     """What a runner gets to load a case: see `Runner.load`."""
 
     case: Case
+    """The names and values that it was asked for by."""
     model: Model
     precision: Precision
     options: Any
     """An instance of the runner's Params."""
     device: Device
+    """Where it is to run."""
     threads: int
+    """How many threads a call may use, set for torch already: another runtime is to be told."""
     profiling: bool
     """True where the session is to be profiled and not timed: a runner may switch on what it needs."""
     in_passing: bool

@@ -41,11 +41,12 @@ from harness.runner import Runner, Session, Work
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.glob("*.md"))
+PAGES = [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("hooks/*.md"))]
 HOOKS = [*CATALOGUE_HOOKS.values(), *LIFECYCLE_HOOKS]
 
 
 def _load_generate() -> ModuleType:
+    sys.path.insert(0, str(ROOT))  # it imports its neighbours
     spec = importlib.util.spec_from_file_location("harness_docs_generate", DOCS / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -101,10 +102,20 @@ def test_a_terminal_does_not_change_a_generated_page(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_a_hook_has_a_section_with_its_signature(hook: str):
-    section = page("hooks.md").partition(f"\n### {hook}\n")[2].partition("\n### ")[0]
-    assert f"{hook}(" in section
-    assert blocks(section, "python"), f"{hook} has no example"
+def test_a_hook_has_a_page_with_its_signature(hook: str):
+    found = page(f"hooks/{hook}.md")
+    signature, *examples = blocks(found, "python")
+    assert signature.startswith(f"{hook}(")
+    assert examples, f"{hook} has no example"
+    assert f"(hooks/{hook}.md)" in page("hooks.md")
+
+
+@pytest.mark.parametrize("contract", [Model, Precision, Runner, Session, Reporter, Work])
+def test_the_page_of_a_hook_has_every_member_of_what_it_yields(contract: type):
+    found = "".join(page(f"hooks/{hook}.md") for hook in CATALOGUE_HOOKS.values())
+    for name in {**vars(contract), **inspect.get_annotations(contract)}:
+        if not name.startswith("_") and name != "kind":
+            assert re.search(rf"^\| `{name}\b.*` \| ", found, re.MULTILINE), f"{contract.__name__}.{name}"
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -380,11 +391,15 @@ def accept(command: click.Command, called: str, words: list[str], parent: click.
 def plugins_shown() -> list[tuple[str, str]]:
     """(file name, source) of every complete plugin on the pages."""
     found = []
-    for name in ("hooks.md", *sorted(path.name for path in DOCS.glob("write-a-*.md")), "plugins.md"):
+    for name in (
+        *(f"hooks/{hook}.md" for hook in HOOKS),
+        *sorted(path.name for path in DOCS.glob("write-a-*.md")),
+        "plugins.md",
+    ):
         for number, code in enumerate(blocks(page(name), "python")):
             if "@harness.hookimpl" in code and "import harness" in code:
                 title = re.match(r"# (\w+\.py)\n", code)
-                found.append((title[1] if title else f"{name[:-3]}_{number}.py", code))
+                found.append((title[1] if title else f"{Path(name).stem}_{number}.py", code))
     return found
 
 

@@ -44,6 +44,7 @@ TESTED = [(called(text), words(text)) for text in TESTS]
 
 
 def _generate() -> ModuleType:
+    sys.path.insert(0, str(ROOT))  # it imports its neighbours
     spec = importlib.util.spec_from_file_location("harness_docs_generate_again", DOCS / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -74,7 +75,7 @@ def calls(test: tuple[set[str], set[str]], name: str) -> bool:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_is_in_the_reference_in_words_and_in_a_test(hook: str):
-    assert f"### {hook}\n" in (DOCS / "hooks.md").read_text("utf-8")
+    assert (DOCS / "hooks" / f"{hook}.md").is_file()
     assert f"def {hook}(" in PROSE
     assert any(f"def test_hook_{hook}(" in text for text in TESTS)
 
