@@ -192,6 +192,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # six exercises, some of which measure for a minute
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_commands_of_the_page_do_what_it_says_in_its_order(reader: Reader):
     for number, step in enumerate(steps(), 1):
