@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -223,10 +224,14 @@ def _guarded(loaded: Loaded, origin: Origin, importer: Any) -> None:
         loaded.problems.append(Problem(origin.plugin, origin.distribution, origin.version, reason, detail))
 
 
+_ADVICE = re.compile(r"Exception raised from|Search for `cuda|CUDA kernel errors might be ")
+"""Where the advice of torch begins that follows what happened."""
+
+
 def describe(error: BaseException) -> str:
     """An exception in one line, with the file and line that raised it where that helps."""
     try:
-        text = " ".join(str(error).partition("Exception raised from")[0].split())[:300]
+        text = " ".join(_ADVICE.split(str(error))[0].split())[:300]
     except Exception:
         text = "its message cannot be read"
     if isinstance(error, SyntaxError) and error.filename:

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from harness.catalogue import Catalogue, PluginRequest, load
-from harness.catalogue.loading import idle_blocks
+from harness.catalogue.loading import describe, idle_blocks
 from harness.errors import PluginError
 
 TINY = """
@@ -337,3 +337,11 @@ def test_two_distributions_with_entry_points_of_the_same_name_are_both_loaded(in
     install(TINY.replace('"tiny"', '"small"'), "other-dist", entry="models")
     assert {"tiny", "small"} <= set(names())
     assert problems() == []
+
+
+def test_what_a_device_says_is_told_without_the_advice_that_follows():
+    error = RuntimeError(
+        "CUDA error: device-side assert triggered\nSearch for `cudaErrorAssert' in the documentation for more.\n"
+        "CUDA kernel errors might be asynchronously reported at some other API call.\n"
+    )
+    assert describe(error) == "RuntimeError: CUDA error: device-side assert triggered"

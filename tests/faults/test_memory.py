@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 
 LIMIT = r"--memory-limit 1 GiB"
 EXPECTED = {
@@ -179,14 +178,3 @@ def test_a_model_that_fills_the_temporary_folder_costs_its_own_case_alone(lab, t
     assert "No space left on device" in records["fill"]["reason"]
     for does in ("nothing", "files"):
         assert (records[does]["status"], records[does]["replicates"]) == ("ok", 2)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_memory_of_a_gpu_without_end_is_out_of_memory(lab, tmp_path):
-    swept = lab.sweep(tmp_path, "unruly.py", "unruly", "does", ["device-memory", "nothing"], "-d", "cuda")
-    record = swept.record("does", "device-memory")
-    assert record["status"] == "out_of_memory"
-    assert "out of memory" in record["reason"]
-    assert swept.record("does", "nothing")["status"] == "ok"
-    assert swept.done.returncode == 3

@@ -174,6 +174,25 @@ def device_memory():
         held.append(torch.ones(1 << 28, device="cuda"))
 
 
+def device_assert_later():
+    """An index that is not there: told by whatever waits for the device next."""
+    torch.zeros(4, device="cuda")[torch.tensor([9], device="cuda")]
+
+
+def device_assert():
+    device_assert_later()
+    torch.cuda.synchronize()
+
+
+def illegal_access():
+    """A kernel that reads what is nobody's."""
+    poke = torch.cuda.jiterator._create_jit_fn(
+        "template <typename T> T poke(T x) { return x + *reinterpret_cast<T*>(16); }"
+    )
+    poke(torch.ones(4, device="cuda"))
+    torch.cuda.synchronize()
+
+
 def memory_of_children():
     """The same in many processes, none of which holds much."""
     for _ in range(64):
@@ -211,7 +230,14 @@ DOES = {
             spread,
             host_memory,
         ),
-        *(device_memory, memory_of_children, shared_memory_without_end),
+        *(
+            device_memory,
+            device_assert,
+            device_assert_later,
+            illegal_access,
+            memory_of_children,
+            shared_memory_without_end,
+        ),
     )
 }
 """What a model may do in its first call."""
