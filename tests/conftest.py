@@ -34,8 +34,19 @@ atexit.register(shutil.rmtree, os.environ["HARNESS_LOCKS"], ignore_errors=True)
 @pytest.fixture(scope="session")
 def build() -> ModuleType:
     """tests/builders.py: cases, samples, runs and reports with every field filled in."""
+    return _beside("builders")
+
+
+@pytest.fixture(scope="session")
+def graphs() -> ModuleType:
+    """tests/onnx_graphs.py: small files, written node by node."""
+    pytest.importorskip("onnx")
+    return _beside("onnx_graphs")
+
+
+def _beside(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "harness_test_builders", Path(__file__).with_name("builders.py")
+        f"harness_test_{name}", Path(__file__).with_name(f"{name}.py")
     )
     assert spec is not None
     assert spec.loader is not None

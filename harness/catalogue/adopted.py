@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,13 @@ class Adopted(Model):
         self.Params = self._params()  # type: ignore[misc]
 
     # -- what each sort says of itself -------------------------------------------------------------
+
+    @property
+    def dtype(self) -> str:
+        """The coarsest floating-point format in a file that is the model. It was rounded to it when it was
+        written, so it is held to the limit of what casts to that format.
+        """
+        return "float32"
 
     def parameters(self) -> list[tuple[str, Any, Any]]:
         """(name, type, default) of each parameter; `None` where one must be given."""
@@ -119,6 +126,11 @@ class Adopted(Model):
                     raise ValueError(f"{name} must be given: {self.name}:{name}=...")
 
         return dataclasses.make_dataclass("Params", fields, frozen=True, namespace={"__post_init__": check})
+
+
+def coarsest(dtypes: Collection[str]) -> str:
+    """Of some formats the one that rounds most; float32 where none of them has a point."""
+    return next((d for d in ("bfloat16", "float16", "float32", "float64") if d in dtypes), "float32")
 
 
 def own_values(params: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The reference: the model's output in eager float64 on the same weights and inputs.
+"""The reference: the model's output in eager float64 on the same weights and inputs; of a file that no module
+can be made of, its own output.
 
 Made once for a model and batch size, on the CPU whatever the case's device, in a process of its own;
 every replicate of every case reads it.
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.answers import ReferenceResult
+from harness.catalogue.adopted import Adopted
 from harness.channel import Channel
 from harness.components import Model
 from harness.jobs import CaseJob
@@ -46,17 +48,19 @@ def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
     weights = seeds.digest([*module.parameters(), *module.buffers()])
     warnings: list[str] = []
     precision = "float64"
-    try:
-        outputs, digests = _outputs(work, module.double(), count, torch.float64)
-    except Exception as error:
-        from harness.catalogue.loading import describe
+    if isinstance(work.model, Adopted) and work.model.format:
+        precision = work.model.dtype
+        warnings.append("the reference is the file itself, node by node, in the formats that it has")
+        outputs, digests = _outputs(work, module, count)
+    else:
+        try:
+            outputs, digests = _outputs(work, module.double(), count, torch.float64)
+        except Exception as error:
+            from harness.catalogue.loading import describe
 
-        precision = "float32"
-        if work.model.format:
-            warnings.append("the reference is the file itself, node by node, in the formats that it has")
-        else:
+            precision = "float32"
             warnings.append(f"the reference is float32, since float64 failed: {describe(error)}")
-        outputs, digests = _outputs(work, work.raw_module(), count, torch.float32)
+            outputs, digests = _outputs(work, work.raw_module(), count, torch.float32)
     if outputs is None:
         precision, outputs = "none", []
         warnings.append("the model has no reference: nothing was verified")
@@ -69,10 +73,13 @@ def make(work: CaseWork, job: CaseJob, channel: Channel) -> None:
 
 
 def _outputs(
-    work: CaseWork, module: torch.nn.Module, count: int, dtype: torch.dtype
+    work: CaseWork, module: torch.nn.Module, count: int, dtype: torch.dtype | None = None
 ) -> tuple[list[list[torch.Tensor]] | None, list[str]]:
     """The outputs of so many calls, or None if the model says that it has none, and digests of their inputs,
     of which only one set is held at a time.
+
+    Args:
+        dtype: what floating-point inputs are cast to; None for a file, which takes what it says alone.
     """
     import torch
 
@@ -85,7 +92,7 @@ def _outputs(
             continue
         with torch.inference_mode():
             work.model.reset(module)
-            cast = inputs.map(lambda t: t.to(dtype) if t.is_floating_point() else t)
+            cast = inputs.map(lambda t: t.to(dtype) if dtype and t.is_floating_point() else t)
             with state.set_back([], "the model"):  # told where the case itself is called
                 raw = work.model.reference(work.params, module, cast)
             if raw is None and type(work.model).reference is not Model.reference:

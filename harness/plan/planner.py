@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import registry
 from harness.catalogue import Catalogue, load
+from harness.catalogue.adopted import Adopted
 from harness.catalogue.loading import describe, idle_blocks
 from harness.catalogue.params import as_data, default_of, text_of
 from harness.catalogue.provided import Provided
@@ -143,8 +144,18 @@ class _Planner:
         tolerance, source = precision.tolerance, "precision"
         if own < tolerance:
             tolerance, source = own, "model"
+        if (rounded := self._of_format(model)) > tolerance:
+            tolerance, source = rounded, "model"
         chosen = self.job.settings.tolerance
         return (chosen, "option") if chosen is not None else (tolerance, source)
+
+    def _of_format(self, model: Model) -> float:
+        """The limit of what casts to the format that a file has; 0 where nothing does."""
+        if not isinstance(model, Adopted):
+            return 0.0
+        every = [p.component for p in self.catalogue.of_kind("precision")]
+        casts = [p for p in every if isinstance(p, Precision) and p.how == "cast" and p.dtype == model.dtype]
+        return min((p.tolerance for p in casts), default=0.0)
 
     def _no_way(self, runner: Runner, precision: Precision) -> str | None:
         """Why nobody can bring a model to a precision without a general way to it, if so."""

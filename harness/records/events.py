@@ -201,7 +201,8 @@ class ReferenceMade:
     status: str
     seconds: float
     precision: str | None = None
-    """float64, or float32 where that could not run; `none` if the model has no reference."""
+    """float64, or float32 where that could not run; of a file that is its own reference the coarsest
+    format in it; `none` if the model has no reference."""
     reason: str | None = None
     detail: str | None = None
     warnings: list[str] = field(default_factory=list)

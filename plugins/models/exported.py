@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harness
-from harness.catalogue.adopted import Adopted
+from harness.catalogue.adopted import Adopted, coarsest
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class Exported(Adopted):
         import torch
 
         return torch.export.load(self.path)
+
+    @property
+    def dtype(self) -> str:
+        every = [n.meta.get("val") for n in self.program.graph.nodes if n.op == "placeholder"]
+        return coarsest({str(getattr(t, "dtype", "")).removeprefix("torch.") for t in every})
 
     def check(self) -> None:
         """Raises UsageError if the file is none that torch.export wrote, or is damaged."""

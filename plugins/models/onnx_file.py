@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harness
-from harness.catalogue.adopted import Adopted
+from harness.catalogue.adopted import Adopted, coarsest
 from harness.errors import UsageError
+
+from . import onnx_declared
+from .onnx_declared import GraphInput
 
 if TYPE_CHECKING:
     import torch
-
-_DTYPES = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    9: "bool",
-    10: "float16",
-    11: "float64",
-    16: "bfloat16",
-}
-"""onnx.TensorProto.DataType -> torch's name."""
-
-
-@dataclass(frozen=True)
-class GraphInput:
-    """An input as the file declares it."""
-
-    name: str
-    dtype: str
-    dims: tuple[int | str, ...]
-    """Sizes, and names of those that are open."""
 
 
 class OnnxFile(Adopted):
@@ -49,30 +27,21 @@ class OnnxFile(Adopted):
         return Path(self.target.where).expanduser()
 
     @cached_property
-    def graph_inputs(self) -> list[GraphInput]:
-        """What the graph takes, weights left out.
+    def declared(self) -> onnx_declared.Declared:
+        """What the file says of itself.
 
         Raises:
             UsageError: it is no ONNX file, or takes what is no tensor of a known type.
         """
-        import onnx
+        return onnx_declared.read(self.path, self.name)
 
-        try:
-            graph = onnx.load(self.path, load_external_data=False).graph
-        except Exception as error:
-            raise UsageError(f"{self.name} cannot be read as ONNX: {error}") from error
-        if not graph.output:
-            raise UsageError(f"{self.name} has no graph in it: it is empty, or no ONNX file")
-        weights = {t.name for t in graph.initializer}
-        return [self._input(value) for value in graph.input if value.name not in weights]
+    @property
+    def graph_inputs(self) -> tuple[GraphInput, ...]:
+        return self.declared.inputs
 
-    def _input(self, value: Any) -> GraphInput:
-        tensor = value.type.tensor_type
-        dtype = _DTYPES.get(tensor.elem_type)
-        if dtype is None:
-            raise UsageError(f"{self.name}: input {value.name} is no tensor of numbers")
-        dims = tuple(d.dim_value or d.dim_param or "?" for d in tensor.shape.dim)
-        return GraphInput(value.name, dtype, dims)
+    @property
+    def dtype(self) -> str:
+        return coarsest(self.declared.dtypes)
 
     def takes(self, params: Any) -> tuple[list[str], bool]:
         return [i.name for i in self.graph_inputs], False
@@ -128,9 +97,6 @@ class OnnxFile(Adopted):
                 options.log_severity_level = 3
                 providers = ["CPUExecutionProvider"]
                 self.session = onnxruntime.InferenceSession(str(own.path), options, providers=providers)
-
-            def double(self) -> Any:
-                raise TypeError("an ONNX file computes in the formats that it was exported in")
 
             def forward(self, *args: Any, **kwargs: Any) -> Any:
                 inputs = harness.Inputs(*args, **kwargs)

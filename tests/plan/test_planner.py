@@ -546,3 +546,10 @@ def test_inputs_for_models_that_bring_their_own_are_refused():
     job = PlanJob([Matrix(model=["mlp"], device=CPU)], plugins, Scenario(), Settings(), "")
     with pytest.raises(UsageError, match="--input says what goes into a model of your own, and mlp is none"):
         make_plan(job)
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float16", 5e-3), ("float32", 1e-4), ("float64", 1e-4)])
+def test_a_file_is_held_to_the_limit_of_the_format_it_was_rounded_to(graphs, tmp_path, dtype, limit):
+    path = str(graphs.layers(tmp_path / "net.onnx", dtype))
+    (planned,) = plan(Matrix(model=[path], runner=["onnxruntime"], precision=["fp32"]), baseline="none").cases
+    assert (planned.unsupported, planned.tolerance) == (None, limit)

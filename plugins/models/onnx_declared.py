@@ -1,0 +1,77 @@
+"""What an ONNX file says of itself: its inputs, and the formats that it has. No weights are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+
+_DTYPES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    16: "bfloat16",
+}
+"""onnx.TensorProto.DataType -> torch's name."""
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """An input as the file declares it."""
+
+    name: str
+    dtype: str
+    dims: tuple[int | str, ...]
+    """Sizes, and names of those that are open."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What an ONNX file says of itself."""
+
+    inputs: tuple[GraphInput, ...]
+    """What the graph takes, weights left out."""
+    dtypes: frozenset[str]
+    """Formats of what goes in, of weights and of what comes out."""
+
+
+def read(path: Path, name: str) -> Declared:
+    """What the file says; weights that lie beside it are not read.
+
+    Args:
+        name: what it is called in messages.
+
+    Raises:
+        UsageError: it is no ONNX file, or takes what is no tensor of a known type.
+    """
+    import onnx
+
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except Exception as error:
+        raise UsageError(f"{name} cannot be read as ONNX: {error}") from error
+    if not graph.output:
+        raise UsageError(f"{name} has no graph in it: it is empty, or no ONNX file")
+    weights = {t.name: t.data_type for t in graph.initializer}
+    types = [*weights.values(), *(v.type.tensor_type.elem_type for v in (*graph.input, *graph.output))]
+    return Declared(
+        inputs=tuple(_input(value, name) for value in graph.input if value.name not in weights),
+        dtypes=frozenset(_DTYPES[t] for t in types if t in _DTYPES),
+    )
+
+
+def _input(value: Any, name: str) -> GraphInput:
+    tensor = value.type.tensor_type
+    dtype = _DTYPES.get(tensor.elem_type)
+    if dtype is None:
+        raise UsageError(f"{name}: input {value.name} is no tensor of numbers")
+    dims = tuple(d.dim_value or d.dim_param or "?" for d in tensor.shape.dim)
+    return GraphInput(value.name, dtype, dims)
