@@ -68,11 +68,13 @@ def devices_of(request: RunRequest, given: dict[str, Any]) -> tuple[str, ...] | 
 
 
 def _only_own_models(axes: suites.Axes) -> bool:
-    """Whether all that is said is which models to measure, and they are a user's own: then the suite says the
-    rest, since one configuration of a model would have nothing beside it.
+    """Whether the models are a user's own and nobody says how they are to run: then the suite says the rest,
+    since one configuration of a model would have nothing beside it.
     """
-    said = axes.runner or axes.precision
-    return bool(axes.model) and not said and all(split(t) is not None for t in axes.model)
+    if not axes.model or axes.runner or any(split(t) is None for t in axes.model):
+        return False
+    # A precision is one configuration of a module; of a file it still leaves open which runners read it.
+    return not axes.precision or _suite_of(axes) != registry.defaults()["run"]["suite"]
 
 
 def _suite_of(axes: suites.Axes) -> str:

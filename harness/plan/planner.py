@@ -171,7 +171,8 @@ class _Planner:
         if not model.format or model.format in runner.reads:
             return None
         runners = [p.component for p in self.catalogue.of_kind("runner")]
-        others = [r.name for r in runners if isinstance(r, Runner) and model.format in r.reads]
+        reads = [r for r in runners if isinstance(r, Runner) and model.format in r.reads]
+        others = [r.name for r in reads if not r.available()] or [r.name for r in reads]
         return f"{runner.name} does not read {model.format} files: try -r {','.join(others) or 'another one'}"
 
     # -- baselines --------------------------------------------------------------------------------

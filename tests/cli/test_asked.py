@@ -84,3 +84,22 @@ def test_the_last_word_says_whether_an_export_keeps_its_batch_open(ask, last, re
         assert "a dynamic export needs an example of at least 2" in capsys.readouterr().err
     else:
         assert ask("harness.cli.export", "one_case", *words).matrix.batch_size == [1]
+
+
+@pytest.mark.parametrize(
+    ("words", "runners", "batches"),
+    [
+        (("-m", "net.onnx"), ["all"], [1, 64]),
+        (("-m", "net.onnx", "-p", "fp32"), ["all"], [1, 64]),
+        (("-m", "net.onnx", "-p", "fp32", "-b", "2"), ["all"], [2]),
+        (("-m", "net.onnx", "-r", "openvino", "-p", "fp32"), ["openvino"], [1, 4, 16, 64]),
+        # Left open: of what no one suite is for, each model has the first runner that can run it.
+        (("-m", "net.onnx,mlp", "-p", "fp32"), [], [1, 4, 16, 64]),
+        (("-m", "net.py:build", "-p", "fp32"), [], [1, 4, 16, 64]),
+    ],
+    ids=lambda given: " ".join(map(str, given)),
+)
+def test_where_no_runner_is_said_a_file_has_those_that_read_it(ask, words, runners, batches):
+    asked = ask("harness.cli.run", "make_plan", "run", *words, "--plan", "--no-lock")
+    (matrix,) = asked.matrices
+    assert (matrix.runner, matrix.precision, matrix.batch_size) == (runners, ["fp32"], batches)

@@ -553,3 +553,35 @@ def test_a_file_is_held_to_the_limit_of_the_format_it_was_rounded_to(graphs, tmp
     path = str(graphs.layers(tmp_path / "net.onnx", dtype))
     (planned,) = plan(Matrix(model=[path], runner=["onnxruntime"], precision=["fp32"]), baseline="none").cases
     assert (planned.unsupported, planned.tolerance) == (None, limit)
+
+
+def test_a_model_and_a_file_side_by_side_have_each_a_runner_that_can_run_it(graphs, tmp_path):
+    path = str(graphs.layers(tmp_path / "net.onnx", "float32"))
+    found = plan(Matrix(model=[path, "mlp"], precision=["fp32"], batch_size=[2]))
+    assert points(found) == [("net.onnx", "onnxruntime", "fp32", 2), ("mlp", "eager", "fp32", 2)]
+
+
+ABSENT = """
+import harness
+
+class Absent(harness.Runner):
+    name = "absent"
+    summary = "reads graphs, and is not installed"
+    reads = ("onnx",)
+
+    def available(self):
+        return "it is not installed"
+
+@harness.hookimpl
+def harness_runners():
+    yield Absent()
+"""
+
+
+def test_a_runner_that_does_not_read_a_file_names_those_that_can_here(graphs, tmp_path):
+    (tmp_path / "absent.py").write_text(ABSENT)
+    path = str(graphs.layers(tmp_path / "net.onnx", "float32"))
+    asked = Matrix(model=[path], runner=["eager"], batch_size=[2])
+    (planned,) = plan(asked, baseline="none", plugins=(str(tmp_path / "absent.py"),)).cases
+    assert planned.unsupported.startswith("eager does not read onnx files: try -r onnxruntime")
+    assert "absent" not in planned.unsupported
