@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from harness.catalogue import drawn
 from harness.catalogue.suggest import suggestion
 from harness.catalogue.targets import Target
 from harness.components import Inputs, Model
-from harness.errors import UsageError
+from harness.errors import Unsupported, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -71,13 +71,25 @@ class Adopted(Model):
             UsageError: nobody does.
         """
 
+    def unfit(self, batch_size: int) -> tuple[str, str] | None:
+        """(why it cannot be called with so large a batch, what would do), as far as its file says."""
+        return None
+
     # -- inputs --------------------------------------------------------------------------------------
 
     @property
     def is_described(self) -> bool:
         return bool(self.described) or self.target.given.file is not None
 
+    @property
+    def is_batched(self) -> bool:
+        """Whether an input has the batch as its first axis, as far as the command line says."""
+        return not self.described or any(d.dims[:1] == (drawn.BATCH,) for d in self.described)
+
     def inputs(self, params: Any, batch_size: int) -> Inputs:
+        unfit = self.unfit(batch_size)
+        if unfit:
+            raise Unsupported(": ".join(unfit))
         given = self.target.given
         if given.file is not None:
             return self._called(params, drawn.rows(given.file, batch_size))
@@ -131,6 +143,17 @@ class Adopted(Model):
 def coarsest(dtypes: Collection[str]) -> str:
     """Of some formats the one that rounds most; float32 where none of them has a point."""
     return next((d for d in ("bfloat16", "float16", "float32", "float64") if d in dtypes), "float32")
+
+
+def fixed_batch(inputs: Sequence[int], outputs: Collection[int]) -> int | None:
+    """The batch of a file in which no size is open: the first size of an input that an output has as well,
+    since a table has another; of the first input where none does.
+
+    Args:
+        inputs: the first size of each input that has axes.
+        outputs: the same of the outputs.
+    """
+    return next((n for n in inputs if n in outputs), inputs[0] if inputs else None)
 
 
 def own_values(params: Any) -> dict[str, Any]:

@@ -51,6 +51,8 @@ def make_plan(job: PlanJob) -> Plan:
                 "measure each in a run of its own",
             )
     _check_inputs(job, cases.values())
+    if cases and planner.unfit.keys() >= cases.keys():
+        raise UsageError(*planner.unfit[next(iter(cases))])
     with_baselines = planner.add_baselines(cases)
     return Plan(
         cases=with_baselines,
@@ -79,6 +81,8 @@ class _Planner:
         self.job = job
         self.catalogue = Catalogue(load(job.plugins))
         self.points = Points(self.catalogue)
+        self.unfit: dict[str, tuple[str, str]] = {}
+        """Cases whose file takes no batch of their size: why, and what would do."""
 
     def case(self, point: dict[str, Any], added: bool = False) -> PlannedCase:
         """The identified case at a point, with what this machine says to it."""
@@ -118,6 +122,7 @@ class _Planner:
             unsupported, emulated = _verdict(runner.component, precision.component, combination)
             unsupported = (
                 self._unread(model.component, runner.component)
+                or self._unfit(model.component, case)
                 or unsupported
                 or self._no_way(runner.component, precision.component)
             )
@@ -138,6 +143,14 @@ class _Planner:
             builds=type(runner.component).build is not Runner.build,
             estimate_s=case_estimate_s(runner.component, bool(emulated)),
         )
+
+    def _unfit(self, model: Model, case: Case) -> str | None:
+        """Why a file cannot be called with a batch of this size, if so."""
+        said = model.unfit(case.batch_size) if isinstance(model, Adopted) else None
+        if said is None:
+            return None
+        self.unfit[case.id(self.job.scenario)] = said
+        return ": ".join(said)
 
     def _tolerance(self, model: Model, precision: Precision) -> tuple[float, str]:
         own = model.tolerances.get(precision.name, precision.tolerance)

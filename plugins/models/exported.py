@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import harness
-from harness.catalogue.adopted import Adopted, coarsest
+from harness.catalogue.adopted import Adopted, coarsest, fixed_batch
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _PROGRAMS = {"model.json", "serialized_exported_program.json"}
 """Where a file of torch.export has its graph, in this version and in earlier ones."""
+_LARGEST = 1_000_000
+"""A batch that nobody asks for: where no end was said, torch has one of its own."""
 
 
 class Exported(Adopted):
@@ -92,16 +94,16 @@ class Exported(Adopted):
         if example is None:
             raise harness.Unsupported(f"{self.name} keeps no example: say what goes in by --input")
         args, kwargs = example
-        shapes = self._shapes()
-        waiting = iter(shapes)
+        waiting = iter(self._shapes)
 
         def alike(tensor: torch.Tensor) -> torch.Tensor:
-            first = next(waiting)
-            if first is None:
+            sizes = next(waiting)
+            if not sizes:
                 return tensor
-            if isinstance(first, int) and first != batch_size:
-                raise harness.Unsupported(f"{self.name} was exported for batch {first} alone: -b {first}")
-            shape = (batch_size, *tensor.shape[1:])
+            shape = [
+                batch_size if said in self._batch_names else now
+                for said, now in zip(sizes, tensor.shape, strict=True)
+            ]
             if tensor.is_floating_point():
                 return torch.randn(shape).to(tensor.dtype)
             if tensor.dtype == torch.bool:
@@ -111,13 +113,41 @@ class Exported(Adopted):
 
         return harness.Inputs(*args, **kwargs).map(alike)
 
-    def _shapes(self) -> list[int | str | None]:
-        """The first size of each tensor input: a number if it is fixed, None for a tensor of no axes."""
+    def unfit(self, batch_size: int) -> tuple[str, str] | None:
+        if not self.is_batched:
+            return None
+        if not self._batch_names:
+            firsts = [int(sizes[0]) for sizes in self._shapes if sizes]
+            fixed = fixed_batch(firsts, [size for size in self._output_firsts() if isinstance(size, int)])
+            if fixed in (None, batch_size):
+                return None
+            return f"{self.name} was exported for batch {fixed} alone", f"-b {fixed}"
+        for name, span in self.program.range_constraints.items():
+            if str(name) in self._batch_names and not span.lower <= batch_size <= span.upper:
+                end = f"to {span.upper}" if span.upper < _LARGEST else "on"
+                return (
+                    f"{self.name} was exported for batches from {span.lower} {end}",
+                    f"-b {span.lower if batch_size < span.lower else span.upper}",
+                )
+        return None
+
+    @cached_property
+    def _shapes(self) -> list[tuple[int | str, ...]]:
+        """The sizes of each tensor input: numbers where they are fixed, else how the program calls them."""
         names = set(self.program.graph_signature.user_inputs)
-        found: list[int | str | None] = []
-        for node in self.program.graph.nodes:
-            value = node.meta.get("val")
-            if node.op == "placeholder" and node.name in names and hasattr(value, "shape"):
-                first = value.shape[0] if len(value.shape) else None
-                found.append(first if first is None or isinstance(first, int) else str(first))
-        return found
+        values = (n.meta.get("val") for n in self.program.graph.nodes if n.name in names)
+        return [_sizes(value) for value in values if hasattr(value, "shape")]
+
+    def _output_firsts(self) -> list[int | str]:
+        names = set(self.program.graph_signature.user_outputs)
+        values = (n.meta.get("val") for n in self.program.graph.nodes if n.name in names)
+        return [sizes[0] for value in values if hasattr(value, "shape") and (sizes := _sizes(value))]
+
+    @cached_property
+    def _batch_names(self) -> set[str]:
+        """What the program calls open sizes that come first."""
+        return {sizes[0] for sizes in self._shapes if sizes and isinstance(sizes[0], str)}
+
+
+def _sizes(value: Any) -> tuple[int | str, ...]:
+    return tuple(size if isinstance(size, int) else str(size) for size in value.shape)

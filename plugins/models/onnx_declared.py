@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.catalogue.adopted import fixed_batch
 from harness.errors import UsageError
 
 _DTYPES = {
@@ -41,6 +42,20 @@ class Declared:
     """What the graph takes, weights left out."""
     dtypes: frozenset[str]
     """Formats of what goes in, of weights and of what comes out."""
+    firsts: frozenset[int]
+    """First sizes of what comes out, where they are fixed."""
+
+    def is_batch(self, axis: int, size: int | str) -> bool:
+        """Whether a size of an input is the batch's: an open one that comes first, here or elsewhere."""
+        names = {one.dims[0] for one in self.inputs if one.dims and one.dims[0] != "?"}
+        return isinstance(size, str) and (axis == 0 or size in names)
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The only batch that it takes; None if the batch is open."""
+        if any(self.is_batch(k, d) for one in self.inputs for k, d in enumerate(one.dims)):
+            return None
+        return fixed_batch([int(one.dims[0]) for one in self.inputs if one.dims], self.firsts)
 
 
 def read(path: Path, name: str) -> Declared:
@@ -65,7 +80,12 @@ def read(path: Path, name: str) -> Declared:
     return Declared(
         inputs=tuple(_input(value, name) for value in graph.input if value.name not in weights),
         dtypes=frozenset(_DTYPES[t] for t in types if t in _DTYPES),
+        firsts=frozenset(v.type.tensor_type.shape.dim[0].dim_value for v in graph.output if _has_axes(v)),
     )
+
+
+def _has_axes(value: Any) -> bool:
+    return len(value.type.tensor_type.shape.dim) > 0
 
 
 def _input(value: Any, name: str) -> GraphInput:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import harness
 from harness.catalogue.adopted import Adopted, coarsest
+from harness.catalogue.drawn import BATCH
 from harness.errors import UsageError
 
 from . import onnx_declared
@@ -51,13 +52,20 @@ class OnnxFile(Adopted):
         if self.is_described:
             return
         for one in self.graph_inputs:
-            unknown = [d for d in one.dims[1:] if isinstance(d, str)]
+            sizes = [BATCH if self.declared.is_batch(k, d) else d for k, d in enumerate(one.dims)]
+            unknown = [d for d in sizes if isinstance(d, str) and d != BATCH]
             if unknown:
-                rest = ",".join("N" if isinstance(d, str) else str(d) for d in one.dims[1:])
+                whole = ",".join("N" if d in unknown else str(d) for d in sizes)
                 raise UsageError(
                     f"{self.name}: the sizes {', '.join(unknown)} of input {one.name} are open",
-                    f"say them: --input {one.name}={one.dtype}[batch,{rest}]",
+                    f"say them: --input {one.name}={one.dtype}[{whole}]",
                 )
+
+    def unfit(self, batch_size: int) -> tuple[str, str] | None:
+        fixed = self.declared.fixed_batch
+        if not self.is_batched or fixed in (None, batch_size):
+            return None
+        return f"{self.name} was exported for batch {fixed} alone", f"-b {fixed}"
 
     def example(self, params: Any, batch_size: int) -> harness.Inputs:
         self.check()
@@ -67,10 +75,7 @@ class OnnxFile(Adopted):
         """Standard normal numbers; 0 and 1 where a range would have to be known."""
         import torch
 
-        first = one.dims[0] if one.dims else None
-        if isinstance(first, int) and first != batch_size:
-            raise harness.Unsupported(f"{self.name} was exported for batch {first} alone: -b {first}")
-        shape = [batch_size if k == 0 else int(d) for k, d in enumerate(one.dims)]
+        shape = [batch_size if self.declared.is_batch(k, d) else int(d) for k, d in enumerate(one.dims)]
         dtype = getattr(torch, one.dtype)
         return (
             torch.randn(shape).to(dtype) if dtype.is_floating_point else torch.randint(0, 2, shape).to(dtype)

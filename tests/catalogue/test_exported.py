@@ -141,3 +141,62 @@ def test_a_file_says_in_which_format_it_was_rounded(graphs, tmp_path, dtype):
     torch.export.save(program, tmp_path / "net.pt2")
     model, _ = filled(f"{tmp_path}/net.pt2")
     assert model.dtype == dtype
+
+
+def test_an_input_without_a_batch_keeps_its_sizes_at_every_batch(graphs, tmp_path):
+    kind, nodes = graphs.FLOAT32, [("MatMul", ("x", "table"), "a"), ("Mul", ("a", "scale"), "y")]
+    takes = [("x", kind, ["batch", 3]), ("table", kind, [3, 5]), ("scale", kind, [])]
+    path = graphs.write(tmp_path / "net.onnx", takes, nodes, (kind, ["batch", 5]))
+    model, params = filled(str(path))
+    for size in (1, 4):
+        made = model.inputs(params, size).kwargs
+        assert [tuple(t.shape) for t in made.values()] == [(size, 3), (3, 5), ()]
+        assert model.build(params)(**made).shape == (size, 5)
+
+
+def test_a_batch_that_is_another_axis_of_a_state_is_the_batch(graphs, tmp_path):
+    kind, nodes = graphs.FLOAT32, [("Add", ("x", "state"), "y")]
+    takes = [("x", kind, ["batch", 3]), ("state", kind, [2, "batch", 3])]
+    path = graphs.write(tmp_path / "net.onnx", takes, nodes, (kind, [2, "batch", 3]))
+    model, params = filled(str(path))
+    assert [tuple(t.shape) for t in model.inputs(params, 4).kwargs.values()] == [(4, 3), (2, 4, 3)]
+
+
+def test_the_batch_of_a_fixed_graph_is_what_its_output_has_too(graphs, tmp_path):
+    kind = graphs.FLOAT32
+    takes = [("table", kind, [3, 5]), ("x", kind, [4, 3])]
+    path = graphs.write(tmp_path / "net.onnx", takes, [("MatMul", ("x", "table"), "y")], (kind, [4, 5]))
+    model, params = filled(str(path))
+    assert [tuple(t.shape) for t in model.inputs(params, 4).kwargs.values()] == [(3, 5), (4, 3)]
+    with pytest.raises(Unsupported, match="exported for batch 4 alone: -b 4"):
+        model.inputs(params, 3)
+
+
+class Scaled(torch.nn.Module):
+    def forward(self, table, x, scale):
+        return x @ table * scale
+
+
+SCALED = torch.randn(3, 5), torch.randn(4, 3), torch.tensor(2.0)
+
+
+def test_a_program_with_an_input_without_a_batch_is_called_at_every_batch_of_its_range(tmp_path):
+    batch = torch.export.Dim("batch", min=2, max=16)
+    program = torch.export.export(Scaled(), SCALED, dynamic_shapes=(None, {0: batch}, None))
+    torch.export.save(program, tmp_path / "net.pt2")
+    model, params = filled(f"{tmp_path}/net.pt2")
+    for size in (2, 16):
+        made = model.inputs(params, size).args
+        assert [tuple(t.shape) for t in made] == [(3, 5), (size, 3), ()]
+        assert model.build(params)(*made).shape == (size, 5)
+    for size, near in ((1, 2), (17, 16)):
+        with pytest.raises(Unsupported, match=f"exported for batches from 2 to 16: -b {near}"):
+            model.inputs(params, size)
+
+
+def test_the_batch_of_a_fixed_program_is_what_its_output_has_too(tmp_path):
+    torch.export.save(torch.export.export(Scaled(), SCALED), tmp_path / "net.pt2")
+    model, params = filled(f"{tmp_path}/net.pt2")
+    assert [tuple(t.shape) for t in model.inputs(params, 4).args] == [(3, 5), (4, 3), ()]
+    with pytest.raises(Unsupported, match="exported for batch 4 alone: -b 4"):
+        model.inputs(params, 3)

@@ -585,3 +585,24 @@ def test_a_runner_that_does_not_read_a_file_names_those_that_can_here(graphs, tm
     (planned,) = plan(asked, baseline="none", plugins=(str(tmp_path / "absent.py"),)).cases
     assert planned.unsupported.startswith("eager does not read onnx files: try -r onnxruntime")
     assert "absent" not in planned.unsupported
+
+
+@pytest.fixture
+def fixed(graphs, tmp_path):
+    """A file for batch 4 alone."""
+    takes = [("x", graphs.FLOAT32, [4, 3])]
+    return str(graphs.write(tmp_path / "net.onnx", takes, [("Relu", ("x",), "y")], (graphs.FLOAT32, [4, 3])))
+
+
+def test_a_batch_that_a_file_does_not_take_is_told_in_the_plan(fixed):
+    found = plan(Matrix(model=[fixed], batch_size=[2, 4]), baseline="none")
+    assert [(c.case.batch_size, c.unsupported) for c in found.cases] == [
+        (2, "net.onnx was exported for batch 4 alone: -b 4"),
+        (4, None),
+    ]
+
+
+def test_where_a_file_takes_none_of_the_batches_nothing_is_planned(fixed):
+    with pytest.raises(UsageError, match="exported for batch 4 alone") as refused:
+        plan(Matrix(model=[fixed], batch_size=[1, 64]))
+    assert refused.value.hint == "-b 4"
