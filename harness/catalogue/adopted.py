@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 class Adopted(Model):
     """A model with the name of its file or module, whose inputs the command line may describe."""
 
+    takes_all = False
+    """Whether it needs every input that it takes."""
+
     def __init__(self, target: Target) -> None:
         self.target = target
         self.name = target.name  # type: ignore[misc]
         self.summary = f"from {target.where}"  # type: ignore[misc]
         self.described = [drawn.parse(text) for text in target.given.inputs]
+        self._arrays: list[str] = []
         if target.given.file is not None:
-            drawn.check_file(target.given.file)
+            self._arrays = drawn.check_file(target.given.file)
         names = [d.name for d in self.described]
         if len(set(names)) < len(names):
             raise UsageError(f"--input names one input twice: {', '.join(names)}")
@@ -65,11 +69,18 @@ class Adopted(Model):
         raise NotImplementedError
 
     def check(self) -> None:
-        """Looks, before anything is measured, whether anybody says what goes in.
+        """Looks, before anything is measured, whether anybody says what goes in, and by names that there are.
 
         Raises:
-            UsageError: nobody does.
+            UsageError: nobody does, or a name is another one.
         """
+        if self.is_described and self.is_known_to_take:
+            self._by_position(None, [d.name for d in self.described] or self._arrays)
+
+    @property
+    def is_known_to_take(self) -> bool:
+        """Whether `takes` can be asked before the model is made, whatever its parameters."""
+        return True
 
     def unfit(self, batch_size: int) -> tuple[str, str] | None:
         """(why it cannot be called with so large a batch, what would do), as far as its file says."""
@@ -103,18 +114,33 @@ class Adopted(Model):
 
     def _called(self, params: Any, tensors: Mapping[str, torch.Tensor]) -> Inputs:
         """Tensors by name as arguments."""
-        takes, others = self.takes(params)
-        names = list(tensors)
-        strange = [n for n in names if n not in takes]
-        by_name = self.keyword_only(params) & set(names)
-        if not by_name and (names == takes[: len(names)] or len(strange) == len(names) == 1):
+        if self._by_position(params, list(tensors)):
             return Inputs(*tensors.values())
-        if strange and not others:
-            raise UsageError(
-                f"{self.name} takes no input {strange[0]!r}{suggestion(strange[0], takes)}",
-                f"it takes {', '.join(takes) or 'nothing by name'}",
-            )
         return Inputs(**tensors)
+
+    def _by_position(self, params: Any, names: list[str]) -> bool:
+        """Whether inputs of these names go in in their order and not by name.
+
+        Raises:
+            UsageError: one of them is not there, or one that is needed is not among them.
+        """
+        takes, others = self.takes(params)
+        strange = [n for n in names if n not in takes]
+        alone = len(strange) == len(names) == 1 and not (self.takes_all and len(takes) > 1)
+        missing = [n for n in takes if n not in names] if self.takes_all and not alone else []
+        if strange and not others and not alone:
+            raise UsageError(
+                f"{self.name} takes no input {strange[0]!r} but {', '.join(takes) or 'none by name'}"
+                f"{suggestion(strange[0], takes)}",
+                "say each by its name: --input NAME=DTYPE[DIM,...], or an array of that name in --inputs",
+            )
+        if missing:
+            raise UsageError(
+                f"{self.name} takes {', '.join(takes)}, and nobody says what goes into {', '.join(missing)}",
+                f"say it, too: --input {missing[0]}=DTYPE[DIM,...]",
+            )
+        by_name = self.keyword_only(params) & set(names)
+        return not by_name and (names == takes[: len(names)] or alone)
 
     def _params(self) -> type:
         """A frozen dataclass of its parameters, and of what its inputs are: other inputs are other work."""

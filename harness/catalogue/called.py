@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SIMPLE = (bool, int, float, str)
 EXAMPLE = "example_inputs"
+_MAKES = "name a callable that returns a torch.nn.Module, or such a module"
 
 
 class Called(Adopted):
@@ -53,7 +54,7 @@ class Called(Adopted):
             return copy.deepcopy(self._made_by)
         module = self._made_by(**own_values(params))
         if not isinstance(module, torch.nn.Module):
-            raise TypeError(f"{self.name} returned {type(module).__name__} and no torch.nn.Module")
+            raise UsageError(f"{self.name} returned {type(module).__name__} and no torch.nn.Module", _MAKES)
         return module
 
     def parameters(self) -> list[tuple[str, Any, Any]]:
@@ -76,8 +77,13 @@ class Called(Adopted):
         return found
 
     def _taken(self, params: Any) -> list[inspect.Parameter]:
-        forward = self._class.forward if self._class else self._instance(params).forward
-        return list(inspect.signature(forward).parameters.values())[1 if self._class else 0 :]
+        import torch
+
+        if self._class:
+            return list(inspect.signature(self._class.forward).parameters.values())[1:]
+        ready = isinstance(self._made_by, torch.nn.Module)
+        module = self._made_by if ready else self._instance(params)
+        return list(inspect.signature(module.forward).parameters.values())
 
     def keyword_only(self, params: Any) -> set[str]:
         return {p.name for p in self._taken(params) if p.kind == p.KEYWORD_ONLY}
@@ -90,7 +96,14 @@ class Called(Adopted):
     def example(self, params: Any, batch_size: int) -> Inputs:
         return _batch_of(self._example(params), batch_size, self.name)
 
+    @property
+    def is_known_to_take(self) -> bool:
+        import torch
+
+        return self._class is not None or isinstance(self._made_by, torch.nn.Module)
+
     def check(self) -> None:
+        super().check()
         if self.is_described or self._beside is not None or hasattr(self._class, EXAMPLE):
             return
         try:
@@ -161,10 +174,12 @@ def _attribute(target: Target, module: ModuleType) -> Any:
             )
         found = getattr(found, part)
     if not callable(found):
-        raise UsageError(
-            f"{target.text} is {type(found).__name__} and nothing that makes a module",
-            "name a callable that returns a torch.nn.Module, or such a module",
-        )
+        raise UsageError(f"{target.text} is {type(found).__name__} and nothing that makes a module", _MAKES)
+    import torch
+
+    # Calling a class makes one of it, unless it says otherwise.
+    if inspect.isclass(found) and not issubclass(found, torch.nn.Module) and found.__new__ is object.__new__:
+        raise UsageError(f"{target.text} is a class and no torch.nn.Module", _MAKES)
     return found
 
 

@@ -124,8 +124,8 @@ def _ends(dtype: str) -> tuple[float, float]:
     return -(1 << bits - 1), most
 
 
-def check_file(path: str) -> None:
-    """Looks at the head of each array of a .npz file, and at nothing else.
+def check_file(path: str) -> list[str]:
+    """The names of the arrays of a .npz file, by the head of each and nothing else of it.
 
     Raises:
         UsageError: it cannot be read, has no arrays, or one that holds Python objects.
@@ -151,6 +151,7 @@ def check_file(path: str) -> None:
                     )
             if not archive.namelist():
                 raise UsageError(f"--inputs {name} has no arrays", hint)
+            return [member.removesuffix(".npy") for member in archive.namelist()]
     except zipfile.BadZipFile as error:
         raise UsageError(f"--inputs {name} is no .npz file", hint) from error
     except (OSError, ValueError, EOFError) as error:

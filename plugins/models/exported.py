@@ -64,6 +64,7 @@ class Exported(Adopted):
             raise UsageError(
                 f"{self.name} cannot be read as a program of torch.export: {first}", hint
             ) from error
+        super().check()
 
     def build(self, params: Any) -> torch.nn.Module:
         import torch
@@ -85,7 +86,7 @@ class Exported(Adopted):
         return Program(torch.export.load(self.path).module())
 
     def takes(self, params: Any) -> tuple[list[str], bool]:
-        return list(self.program.graph_signature.user_inputs), False
+        return [n for n in self.program.graph_signature.user_inputs if isinstance(n, str)], False
 
     def example(self, params: Any, batch_size: int) -> harness.Inputs:
         import torch

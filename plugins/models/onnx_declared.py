@@ -44,6 +44,10 @@ class Declared:
     """Formats of what goes in, of weights and of what comes out."""
     firsts: frozenset[int]
     """First sizes of what comes out, where they are fixed."""
+    operators: frozenset[tuple[str, str]]
+    """(domain, name) of each that the file does not define itself; the domain of ONNX's own is empty."""
+    beside: tuple[str, ...]
+    """Files with weights, as seen from the file's folder."""
 
     def is_batch(self, axis: int, size: int | str) -> bool:
         """Whether a size of an input is the batch's: an open one that comes first, here or elsewhere."""
@@ -70,9 +74,10 @@ def read(path: Path, name: str) -> Declared:
     import onnx
 
     try:
-        graph = onnx.load(path, load_external_data=False).graph
+        model = onnx.load(path, load_external_data=False)
     except Exception as error:
         raise UsageError(f"{name} cannot be read as ONNX: {error}") from error
+    graph = model.graph
     if not graph.output:
         raise UsageError(f"{name} has no graph in it: it is empty, or no ONNX file")
     weights = {t.name: t.data_type for t in graph.initializer}
@@ -81,7 +86,21 @@ def read(path: Path, name: str) -> Declared:
         inputs=tuple(_input(value, name) for value in graph.input if value.name not in weights),
         dtypes=frozenset(_DTYPES[t] for t in types if t in _DTYPES),
         firsts=frozenset(v.type.tensor_type.shape.dim[0].dim_value for v in graph.output if _has_axes(v)),
+        operators=frozenset(map(_operator, graph.node)) - {(f.domain, f.name) for f in model.functions},
+        beside=tuple(dict.fromkeys(e.value for t in graph.initializer for e in _stored_beside(t))),
     )
+
+
+def _operator(node: Any) -> tuple[str, str]:
+    return "" if node.domain == "ai.onnx" else node.domain, node.op_type
+
+
+def _stored_beside(tensor: Any) -> list[Any]:
+    """Where a tensor's numbers are, if they are not in the file."""
+    import onnx
+
+    is_beside = tensor.data_location == onnx.TensorProto.EXTERNAL
+    return [entry for entry in tensor.external_data if is_beside and entry.key == "location"]
 
 
 def _has_axes(value: Any) -> bool:

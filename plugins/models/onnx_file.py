@@ -22,6 +22,7 @@ class OnnxFile(Adopted):
     """A file that runners run which read its format; the reference is ONNX Runtime's own, unoptimised."""
 
     format = "onnx"
+    takes_all = True
 
     @property
     def path(self) -> Path:
@@ -49,6 +50,8 @@ class OnnxFile(Adopted):
 
     def check(self) -> None:
         """Raises UsageError if sizes other than the batch's are open and nobody says them."""
+        super().check()
+        self._check_runnable()
         if self.is_described:
             return
         for one in self.graph_inputs:
@@ -61,6 +64,22 @@ class OnnxFile(Adopted):
                     f"say them: --input {one.name}={one.dtype}[{whole}]",
                 )
 
+    def _check_runnable(self) -> None:
+        """Raises UsageError if the runtime that makes the reference could not load the file."""
+        gone = [name for name in self.declared.beside if not (self.path.parent / name).is_file()]
+        if gone:
+            raise UsageError(
+                f"{self.name}: its weights are in {', '.join(gone)}, and there is no such file",
+                f"put it beside {self.name}, or export with the weights in one file",
+            )
+        known = _known_operators()
+        lacking = sorted(".".join(filter(None, o)) for o in self.declared.operators - known if known)
+        if lacking:
+            raise UsageError(
+                f"{self.name} has operators that ONNX Runtime does not have: {', '.join(lacking)}",
+                "export it with operators of ONNX's own, or with their definition as functions in the file",
+            )
+
     def unfit(self, batch_size: int) -> tuple[str, str] | None:
         fixed = self.declared.fixed_batch
         if not self.is_batched or fixed in (None, batch_size):
@@ -68,7 +87,6 @@ class OnnxFile(Adopted):
         return f"{self.name} was exported for batch {fixed} alone", f"-b {fixed}"
 
     def example(self, params: Any, batch_size: int) -> harness.Inputs:
-        self.check()
         return harness.Inputs(**{one.name: self._drawn(one, batch_size) for one in self.graph_inputs})
 
     def _drawn(self, one: GraphInput, batch_size: int) -> torch.Tensor:
@@ -112,3 +130,11 @@ class OnnxFile(Adopted):
                 return found[0] if len(found) == 1 else tuple(found)
 
         return Unoptimised()
+
+
+def _known_operators() -> frozenset[tuple[str, str]]:
+    """(domain, name) of each operator that this ONNX Runtime has; none if it was built without a list."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    listed = getattr(runtime, "get_all_operator_schema", list)
+    return frozenset((schema.domain, schema.name) for schema in listed())

@@ -200,3 +200,54 @@ def test_the_batch_of_a_fixed_program_is_what_its_output_has_too(tmp_path):
     assert [tuple(t.shape) for t in model.inputs(params, 4).args] == [(3, 5), (4, 3), ()]
     with pytest.raises(Unsupported, match="exported for batch 4 alone: -b 4"):
         model.inputs(params, 3)
+
+
+@pytest.fixture
+def two(graphs, tmp_path):
+    takes = [(name, graphs.FLOAT32, ["batch", 3]) for name in ("left", "right")]
+    nodes = [("Add", ("left", "right"), "y")]
+    return str(graphs.write(tmp_path / "two.onnx", takes, nodes, (graphs.FLOAT32, ["batch", 3])))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        (
+            ["left=float32[batch,3]", "rigth=float32[batch,3]"],
+            "no input 'rigth' but left, right; did you mean",
+        ),
+        (["lfet=float32[batch,3]"], "takes no input 'lfet' but left, right"),
+        (["left=float32[batch,3]"], "takes left, right, and nobody says what goes into right"),
+    ],
+)
+def test_inputs_that_a_graph_does_not_have_or_lacks_are_told_when_it_is_planned(two, inputs, said):
+    with pytest.raises(UsageError) as raised:
+        filled(two, *inputs)
+    assert said in raised.value.message
+    assert raised.value.hint
+
+
+def test_an_input_that_a_program_does_not_have_is_told_when_it_is_planned(exported):
+    with pytest.raises(UsageError, match="takes no input 'idz' but ids, x; did you mean ids"):
+        filled(f"{exported}/open.pt2", "x=float32[batch,3]", "idz=int64[batch;0..9]")
+
+
+@pytest.mark.parametrize(("domain", "called"), [("", "Relux"), ("my.ops", "my.ops.Relux")])
+def test_an_operator_that_no_runtime_has_is_named_when_it_is_planned(graphs, tmp_path, domain, called):
+    kind = graphs.FLOAT32
+    nodes = [("Relux", ("x",), "y", domain)]
+    path = graphs.write(tmp_path / "net.onnx", [("x", kind, ["batch", 3])], nodes, (kind, ["batch", 3]))
+    with pytest.raises(UsageError, match=f"operators that ONNX Runtime does not have: {called}$"):
+        filled(str(path))
+
+
+def test_weights_that_lie_beside_a_graph_must_be_there(graphs, tmp_path):
+    saving = {"save_as_external_data": True, "location": "net.data", "size_threshold": 0}
+    kind, weights = graphs.FLOAT32, {"w": torch.ones(3, 3).numpy()}
+    x, nodes = ("x", kind, ["batch", 3]), [("MatMul", ("x", "w"), "y")]
+    path = graphs.write(tmp_path / "net.onnx", [x], nodes, (kind, ["batch", 3]), weights, **saving)
+    model, params = filled(str(path))
+    assert model.build(params)(**model.inputs(params, 2).kwargs).shape == (2, 3)
+    (tmp_path / "net.data").unlink()
+    with pytest.raises(UsageError, match=r"its weights are in net\.data, and there is no such file"):
+        filled(str(path))

@@ -30,6 +30,12 @@ class TwoTower(torch.nn.Module):
 def build(width: int, depth=2):
     return torch.nn.Sequential(*[torch.nn.Linear(width, width) for _ in range(depth)])
 
+def tower():
+    return TwoTower()
+
+class Other:
+    pass
+
 def no_types(width):
     return torch.nn.Linear(width, width)
 
@@ -117,6 +123,8 @@ def test_parameters_are_those_of_the_callable(net):
         ("net.py:build:widht=4", ["x=float32[batch,4]"], "did you mean width"),
         ("net.py:no_types", ["x=float32[batch,4]"], "nobody says of what type"),
         ("net.py:table", ["x=float32[batch,4]"], "is dict and nothing that makes a module"),
+        ("net.py:Other", ["x=float32[batch,4]"], "is a class and no torch.nn.Module"),
+        ("net.py:nothing", [], "net.py:nothing returned int and no torch.nn.Module"),
         ("net.py:biuld", ["x=float32[batch,4]"], "did you mean build"),
         ("nit.py:build", [], "there is no file nit.py"),
         ("no.such:thing", [], "there is no module 'no'"),
@@ -138,7 +146,7 @@ def test_code_that_fails_is_named_by_its_file(net):
 
 def test_what_is_no_module_is_told_where_it_is_built(net):
     model, params = filled("net.py:nothing", "x=float32[batch,4]")
-    with pytest.raises(TypeError, match=r"returned int and no torch\.nn\.Module"):
+    with pytest.raises(UsageError, match=r"returned int and no torch\.nn\.Module"):
         model.build(params)
 
 
@@ -188,10 +196,16 @@ def test_one_input_needs_no_name_that_forward_knows(net):
     assert len(model.inputs(params, 4).args) == 1
 
 
-def test_an_input_that_forward_does_not_take_is_told(net):
-    model, params = filled("net.py:TwoTower", "user=int64[batch;0..9]", "itme=float32[batch,3]")
-    with pytest.raises(UsageError, match=r"takes no input 'itme'.*item"):
-        model.inputs(params, 4)
+def test_an_input_that_forward_does_not_take_is_told_as_early_as_it_can_be(net, tmp_path):
+    given = ("user=int64[batch;0..9]", "itme=float32[batch,3]")
+    with pytest.raises(UsageError, match=r"takes no input 'itme' but user, item; did you mean item\?"):
+        filled("net.py:TwoTower", *given)  # when it is planned
+    model, params = filled("net.py:tower", *given)
+    with pytest.raises(UsageError, match=r"takes no input 'itme' but user, item; did you mean item\?"):
+        model.inputs(params, 4)  # what a function makes is not known before it has made it
+    numpy.savez(tmp_path / "in.npz", user=numpy.arange(8), itme=numpy.ones((8, 3), "float32"))
+    with pytest.raises(UsageError, match=r"takes no input 'itme'"):
+        filled("net.py:TwoTower", file="in.npz")
 
 
 def test_example_inputs_of_a_class_are_asked_with_the_batch(net):
