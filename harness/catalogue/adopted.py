@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import inspect
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import hookspecs, registry
 from harness.catalogue import drawn
+from harness.catalogue.params import admits_none
 from harness.catalogue.suggest import suggestion
 from harness.catalogue.targets import Target
 from harness.components import Inputs, Model
@@ -22,6 +24,10 @@ from harness.errors import Unsupported, UsageError
 
 if TYPE_CHECKING:
     import torch
+
+
+NEEDED: Any = inspect.Parameter.empty
+"""Stands for the default of a parameter that must be given."""
 
 
 class Adopted(Model):
@@ -53,7 +59,7 @@ class Adopted(Model):
         return "float32"
 
     def parameters(self) -> list[tuple[str, Any, Any]]:
-        """(name, type, default) of each parameter; `None` where one must be given."""
+        """(name, type, default) of each parameter; `NEEDED` where one must be given."""
         return []
 
     def takes(self, params: Any) -> tuple[list[str], bool]:
@@ -145,8 +151,11 @@ class Adopted(Model):
     def _params(self) -> type:
         """A frozen dataclass of its parameters, and of what its inputs are: other inputs are other work."""
         own = self.parameters()
-        fields: list[Any] = [(name, hint, dataclasses.field(default=value)) for name, hint, value in own]
-        needed = [name for name, _, default in own if default is None]
+        needed = [n for n, hint, value in own if value is NEEDED and not admits_none(hint)]
+        # Nothing stands for what is not given: that is told when the parameters are filled.
+        fields: list[Any] = [
+            (n, hint, dataclasses.field(default=None if value is NEEDED else value)) for n, hint, value in own
+        ]
         given = self.target.given
         said = {
             "input": " ".join(map(str, self.described)),

@@ -11,13 +11,17 @@ import inspect
 import os
 import random
 import sys
+import types
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from harness.catalogue.adopted import Adopted, digest, own_values
+import msgspec
+
+from harness.catalogue.adopted import NEEDED, Adopted, digest, own_values
 from harness.catalogue.files import import_file
 from harness.catalogue.suggest import suggestion
 from harness.catalogue.targets import Target
@@ -65,15 +69,19 @@ class Called(Adopted):
             return found
         for parameter in _signature(self.target.name, self._made_by):
             hint, default = parameter.annotation, parameter.default
-            if default is inspect.Parameter.empty:
-                if hint not in _SIMPLE:
+            if default is NEEDED:
+                if not _is_told(hint):
                     raise UsageError(
                         f"{self.target.name} needs {parameter.name}, and nobody says of what type it is",
-                        "annotate it with int, float, bool or str, or give it a default",
+                        "annotate it with int, float, bool, str or a Literal, or give it a default",
                     )
+                found.append((parameter.name, hint, NEEDED))
+            elif _is_told(hint) and _fits(default, hint):
+                found.append((parameter.name, hint, default))
+            elif _is_told(hint) and default is None:  # as in `width: int = None`
                 found.append((parameter.name, hint | None, None))
             elif isinstance(default, _SIMPLE):
-                found.append((parameter.name, hint if hint in _SIMPLE else type(default), default))
+                found.append((parameter.name, type(default), default))
         return found
 
     def _taken(self, params: Any) -> list[inspect.Parameter]:
@@ -181,6 +189,35 @@ def _attribute(target: Target, module: ModuleType) -> Any:
     if inspect.isclass(found) and not issubclass(found, torch.nn.Module) and found.__new__ is object.__new__:
         raise UsageError(f"{target.text} is a class and no torch.nn.Module", _MAKES)
     return found
+
+
+def _is_told(hint: Any) -> bool:
+    """Whether its values can be written as text: numbers, words, those of a choice or a range, nothing."""
+    if not _has_words(hint):
+        return False
+    try:
+        msgspec.json.Decoder(hint)
+    except TypeError:  # a union of types that a text does not tell apart
+        return False
+    return True
+
+
+def _has_words(hint: Any) -> bool:
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _has_words(parts[0])
+    if origin in (typing.Union, types.UnionType):
+        return all(part is types.NoneType or _has_words(part) for part in parts)
+    return origin is typing.Literal or hint in _SIMPLE
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a default is what its annotation says."""
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _signature(name: str, made_by: Callable[..., Any]) -> list[inspect.Parameter]:

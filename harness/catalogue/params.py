@@ -125,13 +125,14 @@ def _is_union(hint: Any) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
-def _admits_none(hint: Any) -> bool:
+def admits_none(hint: Any) -> bool:
+    """Whether a value may be None."""
     return hint is type(None) or (_is_union(hint) and type(None) in typing.get_args(hint))
 
 
 def _from_text(text: str, hint: Any) -> Any:
     hint = _plain(hint)
-    if _admits_none(hint) and text.lower() in _NONE_WORDS:
+    if admits_none(hint) and text.lower() in _NONE_WORDS:
         return None
     if hint is bool or (_is_union(hint) and bool in typing.get_args(hint)):
         word = text.lower()
@@ -157,10 +158,12 @@ def fill(owner: str, cls: type, texts: Mapping[str, str]) -> Any:
             values[name] = msgspec.convert(_from_text(text, hint), hint, strict=False)
             _refuse_nonfinite(values[name])
         except (msgspec.ValidationError, UnicodeEncodeError) as error:
-            said = str(error).partition(" - at")[0]
+            said, default = str(error).partition(" - at")[0], default_of(cls, name)
+            example = default is not None or admits_none(hint)
             raise UsageError(
                 f"{owner}: {name}={text} is no {type_name(hint)} ({said})",
-                f"{name} is {type_name(hint)}, e.g. {owner}:{name}={text_of(default_of(cls, name))}",
+                f"{name} is {type_name(hint)}"
+                + (f", e.g. {owner}:{name}={text_of(default)}" if example else ""),
             ) from error
     try:
         return cls(**values)

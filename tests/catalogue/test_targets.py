@@ -181,6 +181,73 @@ def test_two_files_of_one_name_are_not_mixed_up(net, tmp_path):
         both.get("model", parse("sub/net.py:ready", "model"))
 
 
+TYPED = """
+from __future__ import annotations
+from typing import Annotated, Literal, Optional
+import msgspec, torch
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=8)]
+
+def build(
+    size: Size = 2,
+    act: Literal["relu", "gelu"] = "relu",
+    drop: float | None = None,
+    seed: Optional[int] = 3,
+    old: int = None,
+    table: dict | None = None,
+    both: str | Literal["x"] = "x",
+):
+    return torch.nn.Linear(size, size)
+
+def needs(size: Size, act: Literal["relu", "gelu"], drop: float | None):
+    return torch.nn.Linear(size, size)
+"""
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch):
+    (tmp_path / "typed.py").write_text(TYPED)
+    monkeypatch.chdir(tmp_path)
+
+
+X = "x=float32[batch,2]"
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ("size=8,act=gelu", {"size": 8, "act": "gelu", "drop": None, "seed": 3}),
+        ("drop=0.5,seed=none", {"drop": 0.5, "seed": None}),
+        ("drop=none,old=4", {"drop": None, "old": 4}),
+    ],
+)
+def test_choices_ranges_and_nothing_are_parameters_of_a_function(typed, text, given):
+    _, params = filled(f"typed.py:build:{text}", X)
+    assert {name: getattr(params, name) for name in given} == given
+    assert not hasattr(params, "table"), "what no text can stand for keeps its default"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("build:size=0", "size=0 is no int from 1 to 8"),
+        ("build:size=9", "size=9 is no int from 1 to 8"),
+        ("build:act=elu", "act=elu is no 'relu' | 'gelu'"),
+        ("build:drop=much", "drop=much is no float | None"),
+        ("build:seed=1.5", "seed=1.5 is no int | None"),
+        ("needs:act=gelu,drop=0.1", "size must be given"),
+        ("needs:size=2", "act must be given"),
+        ("needs:size=0,act=gelu", "size=0 is no int from 1 to 8 ("),
+        ("needs:size=none,act=gelu", "size=none is no int from 1 to 8 ("),
+    ],
+)
+def test_what_a_function_does_not_take_by_its_annotation_is_refused_like_a_plugins(typed, text, said):
+    with pytest.raises(UsageError) as raised:
+        filled(f"typed.py:{text}", X)
+    assert said in raised.value.message
+    assert raised.value.hint
+
+
 # -- inputs ------------------------------------------------------------------------------------------
 
 
