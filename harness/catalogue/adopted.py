@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import hookspecs, registry
 from harness.catalogue import drawn
-from harness.catalogue.params import admits_none
+from harness.catalogue.params import BY_OPTION, admits_none, given_by_option
 from harness.catalogue.suggest import suggestion
 from harness.catalogue.targets import Target
 from harness.components import Inputs, Model
@@ -165,7 +165,7 @@ class Adopted(Model):
             if text:
                 if name in [f[0] for f in fields]:
                     raise UsageError(f"{self.name} has a parameter called {name!r}, which --{name} needs")
-                fields.append((name, str, dataclasses.field(default=text, metadata={"inputs": True})))
+                fields.append((name, str, dataclasses.field(default=text, metadata={BY_OPTION: True})))
 
         def check(params: Any) -> None:
             for name in needed:
@@ -193,9 +193,8 @@ def fixed_batch(inputs: Sequence[int], outputs: Collection[int]) -> int | None:
 
 def own_values(params: Any) -> dict[str, Any]:
     """The parameters that are the model's and not about inputs."""
-    return {
-        f.name: getattr(params, f.name) for f in dataclasses.fields(params) if not f.metadata.get("inputs")
-    }
+    by_option = given_by_option(type(params))
+    return {f.name: getattr(params, f.name) for f in dataclasses.fields(params) if f.name not in by_option}
 
 
 def plugin(target: Target) -> Any:

@@ -175,7 +175,7 @@ def _attribute(target: Target, module: ModuleType) -> Any:
     found: Any = module
     for part in target.attribute.split("."):
         if not hasattr(found, part):
-            own = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+            own = [n for n, v in vars(module).items() if _is_of(module, v) and not n.startswith("_")]
             raise UsageError(
                 f"{target.text}: there is no {target.attribute!r}{suggestion(target.attribute, own)}",
                 f"callable there: {', '.join(own[:10])}" if own else None,
@@ -189,6 +189,14 @@ def _attribute(target: Target, module: ModuleType) -> Any:
     if inspect.isclass(found) and not issubclass(found, torch.nn.Module) and found.__new__ is object.__new__:
         raise UsageError(f"{target.text} is a class and no torch.nn.Module", _MAKES)
     return found
+
+
+def _is_of(module: ModuleType, value: Any) -> bool:
+    """Whether a value could be meant as a model: a module, or a callable that is no one else's."""
+    import torch
+
+    home, own = str(getattr(value, "__module__", "")).partition(".")[0], module.__name__.partition(".")[0]
+    return isinstance(value, torch.nn.Module) or (callable(value) and home == own)
 
 
 def _is_told(hint: Any) -> bool:

@@ -133,6 +133,8 @@ class Catalogue:
     def fill(self, kind: str, spec: Spec) -> tuple[Provided, Any]:
         """The component and its filled parameters."""
         provided = self.get(kind, spec)
+        if spec.target is not None:  # as a user wrote it, and not as a plan does
+            params.check_names(provided.name, params.by_name(provided.component.Params), dict(spec.values))
         return provided, params.fill(provided.name, provided.component.Params, dict(spec.values))
 
 

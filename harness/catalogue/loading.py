@@ -161,7 +161,12 @@ def adopt(loaded: Loaded, target: targets.Target) -> Origin:
         UsageError: it is not there, or makes no model.
         PluginError: its code failed.
     """
-    if target.is_file and not Path(target.where).expanduser().is_file():
+    path = Path(target.where).expanduser()
+    if target.is_file and path.is_dir():
+        raise UsageError(
+            f"{target.text}: {target.where} is a folder", "name the file in it that is the model"
+        )
+    if target.is_file and not path.is_file():
         raise UsageError(f"{target.text}: there is no file {target.where}")
     origin = _origin_of(target.source)
     try:

@@ -16,6 +16,8 @@ from harness.catalogue.suggest import suggestion
 from harness.errors import UsageError
 
 _NONE_WORDS = ("none", "null")
+BY_OPTION = "harness.option"
+"""Marks a field that has an option of its own, in its metadata."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Parameter:
     default: Any
 
     def __str__(self) -> str:
+        if self.default is None and "None" not in self.type.split(" | "):  # it must be given
+            return f"{self.name}: {self.type}"
         return f"{self.name}: {self.type} = {text_of(self.default)}"
 
 
@@ -102,6 +106,16 @@ def schema(cls: type) -> tuple[Parameter, ...]:
     return tuple(Parameter(n, type_name(h), msgspec.to_builtins(d)) for n, h, d in fields_of(cls))
 
 
+def given_by_option(cls: type) -> set[str]:
+    """Fields that have an option of their own, such as --input: kept as parameters, and none to a user."""
+    return {f.name for f in dataclasses.fields(cls) if f.metadata.get(BY_OPTION)}
+
+
+def by_name(cls: type) -> list[Parameter]:
+    """What a user gives as NAME:KEY=VALUE."""
+    return [p for p in schema(cls) if p.name not in given_by_option(cls)]
+
+
 def check_names(owner: str, known: Iterable[Parameter], given: Iterable[str]) -> None:
     """Raises UsageError if a given parameter is none of the known ones."""
     parameters = list(known)
@@ -149,7 +163,7 @@ def fill(owner: str, cls: type, texts: Mapping[str, str]) -> Any:
     Raises:
         UsageError: an unknown name, a value of the wrong type, or one the dataclass itself refuses.
     """
-    check_names(owner, schema(cls), texts)
+    check_names(owner, by_name(cls), [name for name in texts if name not in given_by_option(cls)])
     hints = {name: hint for name, hint, _ in fields_of(cls)}
     values: dict[str, Any] = {}
     for name, text in texts.items():
@@ -186,7 +200,7 @@ def default_of(cls: type, name: str) -> Any:
 
 
 def _takes(cls: type) -> str:
-    parameters = schema(cls)
+    parameters = by_name(cls)
     return f"it takes {', '.join(map(str, parameters))}" if parameters else "it takes no parameters"
 
 

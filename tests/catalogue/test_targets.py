@@ -248,6 +248,39 @@ def test_what_a_function_does_not_take_by_its_annotation_is_refused_like_a_plugi
     assert raised.value.hint
 
 
+def test_what_an_option_says_is_no_parameter_beside_the_others(net):
+    for text in ("net.py:build:widht=4", "net.py:build:input=x"):
+        with pytest.raises(UsageError, match=r"net\.py:build has no parameter") as raised:
+            filled(text, "x=float32[batch,4]")
+        assert raised.value.hint == "it takes width: int, depth: int = 2"
+
+
+def test_only_what_a_file_defines_itself_is_offered(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from functools import partial\nfrom typing import Literal\nimport torch\nfrom torch import nn, randn\n"
+        "class Net(nn.Module):\n    pass\n"
+        "def build():\n    return Net()\n"
+        "ready = nn.Linear(2, 2)\n"
+    )
+    with pytest.raises(UsageError, match="there is no 'biuld'; did you mean build") as raised:
+        filled(f"{tmp_path / 'own.py'}:biuld")
+    assert raised.value.hint == "callable there: Net, build, ready"
+
+
+def test_what_a_package_brings_from_its_own_modules_is_offered(net):
+    with pytest.raises(UsageError, match=r"did you mean .*Linear"):
+        filled("torch.nn:Liner")
+
+
+@pytest.mark.parametrize("name", ["dir.onnx", "dir.pt2", "dir.py:build"])
+def test_a_folder_is_called_a_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name.partition(":")[0]).mkdir()
+    with pytest.raises(UsageError, match="is a folder") as raised:
+        filled(name)
+    assert raised.value.hint
+
+
 # -- inputs ------------------------------------------------------------------------------------------
 
 
