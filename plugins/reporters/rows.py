@@ -162,13 +162,17 @@ def pay_off(record: harness.Record) -> list[str]:
 
 
 def outcome(records: list[harness.Record]) -> str | None:
-    """How many cases ended in which way; None where all are well, or unsupported at worst."""
+    """How many cases ended in which way; None where all are right, or unsupported at worst."""
     counts = Counter(r.status for r in records)
+    unverified = sum(r.status == "ok" and r.verification is None for r in records)
     troubles = [status for status in STATUSES if counts[status] and status != "ok"]
-    if len(records) < 2 or set(troubles) <= {"unsupported"}:
+    if len(records) < 2 or not (unverified or set(troubles) - {"unsupported"}):
         return None
-    words = ", ".join(f"{counts[status]} {_word(status)}" for status in troubles)
-    return f"{len(records)} cases: {counts['ok']} measured and right, {words}"
+    words = [f"{counts['ok'] - unverified} measured and right"]
+    if unverified:
+        words.append(f"{unverified} measured, not verified")
+    words += [f"{counts[status]} {_word(status)}" for status in troubles]
+    return f"{len(records)} cases: {', '.join(words)}"
 
 
 def _word(status: str) -> str:

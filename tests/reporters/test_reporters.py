@@ -319,6 +319,20 @@ def test_a_sweep_with_troubles_counts_how_its_cases_ended_and_tells_the_worst_fi
     assert "5 cases: 1 measured and right, 1 incorrect" in render("markdown", report)
 
 
+def test_what_nobody_verified_is_not_counted_as_right(build):
+    cases = [build.planned("itself"), *(build.planned(batch_size=b) for b in (2, 3))]
+    samples = [
+        build.sample(cases[0]),
+        build.sample(cases[1], verification=None),
+        build.sample(cases[2], status="crashed", reason="it crashed"),
+    ]
+    said = "3 cases: 1 measured and right, 1 measured, not verified, 1 crashed"
+    for form in ("table", "markdown"):
+        assert said in render(form, build.report(cases, samples))
+    two = build.report(cases[:2], samples[:2])
+    assert "2 cases: 1 measured and right, 1 measured, not verified" in lines(two)
+
+
 def test_a_sweep_without_troubles_counts_nothing(build):
     fine, refused = build.planned("itself"), build.planned(batch_size=5, unsupported="no way")
     report = build.report([fine, refused], [build.sample(fine)])
