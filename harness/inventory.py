@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sys
 from importlib import metadata
 from importlib.util import find_spec
@@ -52,9 +53,21 @@ def environment_key(extra: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) 
     for text in extra:
         parts.append(_file_state(Path(text)))
     parts += [os.environ.get("CUDA_VISIBLE_DEVICES"), os.environ.get("HARNESS_NO_PLUGINS")]
+    parts += _programs()
     parts.append(_file_text(Path("/proc/driver/nvidia/version")))
     parts.append(hashlib.sha256(json.dumps(registry.components(), sort_keys=True).encode()).hexdigest())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _programs() -> list[Any]:
+    """State of what decides which programs are found, such as a compiler: the folders of PATH, which change
+    with what is put into them or taken out, and the compilers that are named.
+    """
+    states: list[Any] = [_file_state(Path(folder)) for folder in os.get_exec_path()]
+    for variable in ("CC", "CXX"):
+        named = os.environ.get(variable, "")
+        states.append([variable, named, _file_state(Path(shutil.which(named) or named))])
+    return states
 
 
 def _modified(value: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -58,3 +59,42 @@ def test_an_answer_in_an_older_form_is_asked_for_again(tmp_path, monkeypatch):
     assert inventory.cached("key") is None
     (tmp_path / "pytorch-inference-lab" / "inventory-key.json").write_text(json.dumps([1]))
     assert inventory.cached("key") is None
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A folder of PATH; what is put into it can be run."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def put(name, text="#!/bin/sh\n"):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+        return folder / name
+
+    return put
+
+
+def test_a_compiler_that_comes_or_goes_is_another_environment(programs):
+    without = inventory.environment_key()
+    found = programs("g++")
+    there = inventory.environment_key()
+    assert there != without
+    assert inventory.environment_key() == there
+    found.unlink()
+    assert inventory.environment_key() != there
+
+
+def test_another_path_or_another_compiler_that_is_named_is_another_environment(programs, monkeypatch):
+    before = inventory.environment_key()
+    monkeypatch.setenv("CXX", "my-c++")
+    named = inventory.environment_key()
+    assert named != before
+    programs("my-c++")
+    there = inventory.environment_key()
+    assert there != named
+    programs("my-c++", "#!/bin/sh\nexit 1\n")
+    assert inventory.environment_key() != there
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert inventory.environment_key() != there
