@@ -14,13 +14,20 @@ STEPS = 127
 """The largest int8 weight: a weight below half a step becomes zero."""
 
 
-def lost_in_int8(matrices: Iterable[tuple[str, Any]], per_channel: bool = True) -> dict[str, Any]:
+REDUCED_STEPS = 63
+"""The same of weights in 7 bits."""
+
+
+def lost_in_int8(
+    matrices: Iterable[tuple[str, Any]], per_channel: bool = True, steps: int = STEPS
+) -> dict[str, Any]:
     """Of the matrix that loses most: the share of its weights that become zero though they are not, and how
     large the largest is beside their root mean square; and how many matrices there are.
 
     Args:
         matrices: names, and numpy arrays with a row for each output.
         per_channel: one scale for each row, or one for a whole matrix.
+        steps: the largest whole number that a weight becomes.
     """
     import numpy
 
@@ -29,7 +36,7 @@ def lost_in_int8(matrices: Iterable[tuple[str, Any]], per_channel: bool = True) 
         matrix = weights.astype(numpy.float64)
         sizes = numpy.abs(matrix)
         step = sizes.max(axis=1, keepdims=True) if per_channel else sizes.max()
-        zeroed = float(((sizes > 0) & (sizes < step / STEPS / 2)).sum() / max(1, (sizes > 0).sum()))
+        zeroed = float(((sizes > 0) & (sizes < step / steps / 2)).sum() / max(1, (sizes > 0).sum()))
         rms = float(numpy.sqrt((matrix**2).mean())) or 1.0
         found.append((zeroed, float(sizes.max() / rms), name))
     if not found:

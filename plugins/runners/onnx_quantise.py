@@ -10,7 +10,7 @@ from typing import Any
 
 import harness
 
-from ..weights import lost_in_int8
+from ..weights import REDUCED_STEPS, STEPS, lost_in_int8
 
 OPERATORS = ("MatMul", "Gemm")
 """What is quantised. Not convolutions: their integer kernels are slower than float ones on CPUs."""
@@ -20,15 +20,24 @@ IN_FLOAT32 = 1
 """Of `MatMulNBits`: the format it multiplies in. Left to itself it may round activations to int8, too."""
 
 
-def quantise_dynamic(path: Path, per_channel: bool = True) -> dict[str, Any]:
+def saturates(device: harness.Device) -> bool:
+    """Whether the processor adds products of 8 bits in pairs in 16 bits, which is one too few: AVX2 and
+    AVX-512 without VNNI. What overflows is cut off.
+    """
+    vnni = {"avx512_vnni", "avx_vnni"}
+    return device.type == "cpu" and "avx2" in device.features and not vnni & device.features
+
+
+def quantise_dynamic(path: Path, per_channel: bool = True, reduced: bool = False) -> dict[str, Any]:
     """Replaces the file's matrix products by integer ones, and says what that does to their weights.
 
     Args:
         per_channel: one scale for each output channel, or one for a whole matrix.
+        reduced: weights in 7 bits, whose products do not overflow.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    said = _known_loss(path, per_channel)
+    said = _known_loss(path, per_channel, REDUCED_STEPS if reduced else STEPS)
     beside = path.with_suffix(".quantised")
     with _quiet():
         quantize_dynamic(
@@ -37,9 +46,11 @@ def quantise_dynamic(path: Path, per_channel: bool = True) -> dict[str, Any]:
             op_types_to_quantize=list(OPERATORS),
             weight_type=QuantType.QInt8,
             per_channel=per_channel,
+            reduce_range=reduced,
         )
     _replace(path, beside)
-    return {"by": "onnxruntime.quantization.quantize_dynamic", **said}
+    bits = 7 if reduced else 8
+    return {"by": "onnxruntime.quantization.quantize_dynamic", "weight_bits": bits, **said}
 
 
 def quantise_weights(path: Path, per_channel: bool = True) -> dict[str, Any]:
@@ -86,15 +97,15 @@ def _replace(path: Path, beside: Path) -> None:
     beside.replace(path)
 
 
-def _known_loss(path: Path, per_channel: bool) -> dict[str, Any]:
+def _known_loss(path: Path, per_channel: bool, steps: int = STEPS) -> dict[str, Any]:
     """What is lost; with nothing to quantise it would be float32 under another name: Unsupported."""
-    said = weight_loss(path, per_channel)
+    said = weight_loss(path, per_channel, steps)
     if not said["matrices"]:
         raise harness.Unsupported("int8 is of linear layers, and this model has none: try -p fp32")
     return said
 
 
-def weight_loss(path: Path, per_channel: bool) -> dict[str, Any]:
+def weight_loss(path: Path, per_channel: bool, steps: int = STEPS) -> dict[str, Any]:
     """What int8 does to the weights of the file's matrix products; see `lost_in_int8`."""
     import onnx
     from onnx import numpy_helper
@@ -111,4 +122,4 @@ def weight_loss(path: Path, per_channel: bool) -> dict[str, Any]:
                 transposed = any(a.name == "transB" and a.i for a in node.attribute)
                 yield node.input[1], matrix if transposed else matrix.T
 
-    return lost_in_int8(matrices(), per_channel)
+    return lost_in_int8(matrices(), per_channel, steps)

@@ -13,7 +13,7 @@ import harness
 from . import onnx_profile
 from .onnx_export import export, input_names
 from .onnx_graph import fallbacks, file_facts, graph_facts
-from .onnx_quantise import quantise_dynamic, quantise_weights
+from .onnx_quantise import quantise_dynamic, quantise_weights, saturates
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +96,10 @@ class OnnxRuntime(harness.Runner):
     def _quantise(self, work: harness.Work, path: Path) -> dict[str, Any]:
         """What it did to the weights; nothing where the precision needs none of it."""
         recipe = self.recipes.get(work.case.precision)
-        return {} if recipe is None else {"quantised": recipe(path, work.options.per_channel)}
+        if recipe is None:
+            return {}
+        reduced = {"reduced": True} if recipe is quantise_dynamic and saturates(work.device) else {}
+        return {"quantised": recipe(path, work.options.per_channel, **reduced)}
 
     def export(self, work: harness.Work, target: Path, options: harness.ExportOptions) -> harness.Exported:
         if work.model.format:
