@@ -170,7 +170,11 @@ def command(ctx: click.Context, /, **given: Any) -> int:
         for text in zygotes.notes:
             message(text)
     path = old.path.with_suffix(".json") if old else folder.report_path(header.id)
-    report = told(explained(analyse(run)), path, form, observers, given)
+    try:
+        report = told(explained(analyse(run)), path, form, observers, given)
+    except KeyboardInterrupt:
+        message(interrupts.last_words)
+        raise
     if given["verbose"] or (ctx.obj or {}).get("verbose"):
         show_details(report)
     message(f"saved: {path}")

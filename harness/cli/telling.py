@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,22 @@ from harness.cli.show import in_order, kept, show
 from harness.components import Reporter
 from harness.errors import HarnessError
 from harness.execute.observers import Observers
+from harness.execute.signals import leave_dead_terminals
 from harness.records.case import PlannedCase
 from harness.records.events import RunStarted
 from harness.records.report import Report
 from harness.store.runfile import StoredRun
+
+
+@contextmanager
+def _alive() -> Iterator[None]:
+    """A terminal that was closed on a run that is to go on all the same (nohup) takes nothing any more."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        leave_dead_terminals()
 
 
 class Display:
@@ -28,27 +43,33 @@ class Display:
         self.run: StoredRun | None = None
 
     def __enter__(self) -> Display:
-        self._screen.__enter__()
+        with _alive():
+            self._screen.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._screen.__exit__(*_)
+        with _alive():
+            self._screen.__exit__(*_)
 
     def on_event(self, run: StoredRun, event: Any) -> None:
         self.run = self._screen.run = run
         if isinstance(event, RunStarted):
-            self._screen.run_begins(run)
+            with _alive():
+                self._screen.run_begins(run)
             ids = [c.id for c in event.plan.cases]
             self._observers.tell("harness_run_started", run=analyse(run).run, case_ids=ids)
 
     def begin(self, planned: PlannedCase, what: str, done: int, total: int) -> None:
-        self._screen.begin(planned, what, done, total)
+        with _alive():
+            self._screen.begin(planned, what, done, total)
 
     def pass_begins(self, number: int, passes: int, cases: int, why: str) -> None:
-        self._screen.pass_begins(number, passes, cases, why)
+        with _alive():
+            self._screen.pass_begins(number, passes, cases, why)
 
     def case_finished(self, planned: PlannedCase) -> None:
-        self._screen.case_finished(planned)
+        with _alive():
+            self._screen.case_finished(planned)
         assert self.run is not None
         record = record_of(self.run, planned.id)
         self._observers.tell("harness_case_finished", run=analyse(self.run).run, record=record)

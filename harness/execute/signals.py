@@ -43,10 +43,16 @@ class Interrupts:
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(self._old_fd)
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-        os.close(self._read)
-        os.close(self._write)
+        try:
+            for number, handler in self._old.items():
+                signal.signal(number, handler)
+        except KeyboardInterrupt:  # it came just before, and was heard just after
+            if self.received is None:
+                raise
+            self._handle(signal.SIGINT, None)
+        finally:
+            os.close(self._read)
+            os.close(self._write)
 
     def _handle(self, number: int, _: Any) -> None:
         if self.received is not None and number == signal.SIGINT:
@@ -54,7 +60,7 @@ class Interrupts:
             self._say_last_words()
             os._exit(130)
         if number == signal.SIGHUP:
-            _leave_dead_terminals()
+            leave_dead_terminals()
         self.received = self.received or number
 
     def _say_last_words(self) -> None:
@@ -69,7 +75,7 @@ class Interrupts:
         return self.received is not None
 
 
-def _leave_dead_terminals() -> None:
+def leave_dead_terminals() -> None:
     """Writes to nowhere what would go to a terminal that was closed, where every write is an error."""
     for fd in (1, 2):
         try:

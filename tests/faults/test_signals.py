@@ -137,17 +137,17 @@ def test_a_signal_while_something_is_compiled_ends_the_compiler_too(lab, tmp_pat
     assert not os.listdir(tmp_path / "tmp")
 
 
-@pytest.mark.slow
-def test_a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_kept(lab, tmp_path):
-    """The hang-up comes as a signal, and from then on nothing can be written to the terminal."""
+def closed(lab, tmp_path, at_hangup, *more):
+    """A run whose terminal is closed once two samples are there: (its process, its run file)."""
     outer, inner = pty.openpty()
-    options = ("--plugin", lab.plugins / "faulty.py", "-m", "faulty", *SIZES, *QUICK)
+    options = ("--plugin", lab.plugins / "faulty.py", "-m", "faulty", *SIZES, *QUICK, *more)
     process = subprocess.Popen(
         ["setsid", "--ctty", *lab.command("run", *options)],
         cwd=tmp_path,
         stdin=inner,
         stdout=inner,
         stderr=inner,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, at_hangup),  # noqa: PLW1509 - no threads
     )
     os.close(inner)
     os.set_blocking(outer, False)
@@ -162,13 +162,29 @@ def test_a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_kept(la
     path = lab.wait_until(measured)
     children = lab.descendants(process.pid)
     os.close(outer)
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     assert lab.all_gone(children)
+    return process, path
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_kept(lab, tmp_path):
+    """The hang-up comes as a signal, and from then on nothing can be written to the terminal."""
+    process, path = closed(lab, tmp_path, signal.SIG_DFL)
     assert b'"event":"ended"' in path.read_bytes()
     report = json.loads(path.with_suffix(".json").read_text())
     assert report["run"]["status"] == "terminated"
     assert sum(r["status"] == "ok" for r in report["records"]) >= 2
     assert process.returncode == 143
+
+
+@pytest.mark.slow
+def test_where_a_hang_up_is_ignored_the_run_goes_on_to_its_end_without_its_terminal(lab, tmp_path):
+    process, path = closed(lab, tmp_path, signal.SIG_IGN, "--passes", "2")
+    report = json.loads(path.with_suffix(".json").read_text())
+    assert report["run"]["status"] == "finished"
+    assert {r["status"] for r in report["records"]} == {"ok"}
+    assert process.returncode == 0
 
 
 def test_after_a_kill_the_file_reports_every_finished_sample_and_no_process_is_left(lab, tmp_path, running):
