@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import importlib
 import inspect
@@ -219,8 +220,16 @@ def plugin(target: Target) -> Any:
     return Plugin()
 
 
+def _beside(target: Target) -> list[str]:
+    """Files with the weights of an exported file: `net.onnx.data`, `net.onnx_data`, as exporters call them."""
+    if not target.suffix:
+        return []
+    path = Path(target.where).expanduser()
+    return sorted(str(p) for p in path.parent.glob(f"{glob.escape(path.name)}?*") if p.is_file())
+
+
 def digest(target: Target) -> str | None:
-    """The first 16 hex digits of a file's sha256, with that of its inputs' file.
+    """The first 16 hex digits of a file's sha256, with that of the weights beside it and of its inputs' file.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -228,7 +237,7 @@ def digest(target: Target) -> str | None:
     if not target.is_file:
         return None
     whole = hashlib.sha256()
-    for path in (target.where, target.given.file):
+    for path in (target.where, *_beside(target), target.given.file):
         if path:
             try:
                 with open(Path(path).expanduser(), "rb") as file:

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from harness.catalogue import Catalogue, PluginRequest, load
+from harness.catalogue.adopted import digest
 from harness.catalogue.specs import parse
+from harness.catalogue.targets import split
 from harness.errors import Unsupported, UsageError
 
 
@@ -251,3 +253,15 @@ def test_weights_that_lie_beside_a_graph_must_be_there(graphs, tmp_path):
     (tmp_path / "net.data").unlink()
     with pytest.raises(UsageError, match=r"its weights are in net\.data, and there is no such file"):
         filled(str(path))
+
+
+@pytest.mark.parametrize("beside", ["net.onnx.data", "net.onnx_data"])
+def test_weights_beside_a_file_are_a_part_of_what_it_is_known_by(tmp_path, beside):
+    (tmp_path / "net.onnx").write_bytes(b"a graph")
+    target, _ = split(str(tmp_path / "net.onnx"))
+    alone = digest(target)
+    (tmp_path / beside).write_bytes(b"weights")
+    before = digest(target)
+    (tmp_path / beside).write_bytes(b"WEIGHTS")
+    (tmp_path / "another.onnx.data").write_bytes(b"of another")
+    assert len({alone, before, digest(target)}) == 3
