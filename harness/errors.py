@@ -32,7 +32,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line, a suite or a stored file is wrong."""
     CASES = 3
-    """Some cases failed or gave incorrect output (or, with --strict, were unsupported)."""
+    """Some cases failed, gave incorrect output or have no reference since it failed (or, with --strict, were
+    unsupported)."""
     NOTHING = 4
     """Nothing could be measured."""
     FAULT = 70

@@ -64,9 +64,8 @@ def _programs() -> list[Any]:
     with what is put into them or taken out, and the compilers that are named.
     """
     states: list[Any] = [_file_state(Path(folder)) for folder in os.get_exec_path()]
-    for variable in ("CC", "CXX"):
-        named = os.environ.get(variable, "")
-        states.append([variable, named, _file_state(Path(shutil.which(named) or named))])
+    for named in (os.environ.get("CC", ""), os.environ.get("CXX", "")):
+        states.append([named, _file_state(Path(shutil.which(named) or named))])
     return states
 
 

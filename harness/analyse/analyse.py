@@ -17,7 +17,7 @@ from harness.analyse.statistics import log_interval
 from harness.analyse.sustained import sustained_of
 from harness.records.case import PlannedCase
 from harness.records.ceilings import Ceilings
-from harness.records.events import OK, Sample, worst
+from harness.records.events import NO_REFERENCE, OK, Sample, worst
 from harness.records.noise import UNTOLD
 from harness.records.report import (
     SCHEMA,
@@ -286,7 +286,7 @@ class _Analysed:
         for reference in self.run.references:
             if planned.id in reference.cases:
                 if reference.status != OK and self.values:
-                    found[f"not verified, no reference: {reference.reason}"] = None
+                    found[f"{NO_REFERENCE}{reference.reason}"] = None
                 found.update(dict.fromkeys(reference.warnings))
         for sample in self.samples:
             found.update(dict.fromkeys(sample.warnings))

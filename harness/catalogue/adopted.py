@@ -221,7 +221,7 @@ def plugin(target: Target) -> Any:
 
 
 def _beside(target: Target) -> list[str]:
-    """Files with the weights of an exported file: `net.onnx.data`, `net.onnx_data`, as exporters call them."""
+    """Files with the weights of an exported file, as exporters name them: net.onnx.data, net.onnx_data."""
     if not target.suffix:
         return []
     path = Path(target.where).expanduser()

@@ -95,6 +95,11 @@ def run(arguments: list[str]) -> int:
     """The exit code of a command line; errors are printed as one line and a hint."""
     _open_streams()
     verbose = "-v" in arguments or "--verbose" in arguments
+    for text in arguments:
+        said = text.encode("utf-8", "backslashreplace").decode()
+        if said != text.encode("utf-8", "replace").decode():
+            hint = "what is kept of a run is UTF-8: give the file or value another name"
+            return _say(f"{said} is no UTF-8 text", hint, ExitCode.USAGE, verbose)
     try:
         code = harness.main(arguments, prog_name="harness", standalone_mode=False)
         sys.stdout.flush()
@@ -121,7 +126,9 @@ def run(arguments: list[str]) -> int:
             return _say(f"cannot use {what}: {error.strerror}", _PATH, ExitCode.USAGE, verbose)
         text = f"a fault of the harness: {error}"
         return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
         text = f"a fault of the harness: {type(error).__name__}: {error}"
         return _say(text, "please report it, with the traceback of --verbose", ExitCode.FAULT, verbose)
 

@@ -37,7 +37,7 @@ from harness.execute.signals import Interrupted, Interrupts
 from harness.explain.explain import explained
 from harness.records.case import Plan, Scenario
 from harness.records.ceilings import Ceilings
-from harness.records.events import Event, RunStarted
+from harness.records.events import NO_REFERENCE, Event, RunStarted
 from harness.records.report import Report
 from harness.store.folder import Folder, check_output, results_folder
 from harness.store.runfile import StoredRun
@@ -254,4 +254,5 @@ def _exit_code(report: Report, asked: set[str], interrupts: Interrupts, strict: 
             else "nothing could be measured"
         )
         return ExitCode.NOTHING
-    return ExitCode.CASES if strict and "unsupported" in statuses else ExitCode.FINE
+    unsure = any(w.startswith(NO_REFERENCE) for r in report.records for w in r.warnings)
+    return ExitCode.CASES if unsure or (strict and "unsupported" in statuses) else ExitCode.FINE

@@ -63,10 +63,17 @@ def show(report: Report, form: Reporter, output: str | None) -> None:
             text = form.render(report)
     except HarnessError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise PluginError(f"reporter {form.name} failed: {describe(error)}") from error
     if not isinstance(text, (str, bytes)):
         raise PluginError(f"reporter {form.name} failed: render() returned {type(text).__name__}, not text")
+    if isinstance(text, str):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise PluginError(f"reporter {form.name} failed: its text is no Unicode: {error}") from error
     write(text, output, colour=to_terminal)
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from harness.catalogue.loading import Loaded, PluginRequest, describe, load
 from harness.errors import HarnessError
 from harness.hookspecs import LIFECYCLE_HOOKS
 from harness.records.case import PluginInfo
+
+PATIENCE_S = 10.0
+"""A hook that takes longer is named."""
 
 
 class Observers:
@@ -39,8 +47,34 @@ class Observers:
         caller = getattr(self._loaded.manager.hook, hook)
         for implementation in caller.get_hookimpls():
             wanted = {n: arguments[n] for n in implementation.argnames}
-            try:
+            name = f"plugin {self._loaded.origin(implementation.plugin)}: {hook}"
+            with self._watched(name):
                 implementation.function(**wanted)
-            except (Exception, SystemExit) as error:
-                origin = self._loaded.origin(implementation.plugin)
-                self._warn(f"plugin {origin}: {hook} failed: {describe(error)}")
+
+    @contextmanager
+    def _watched(self, name: str) -> Iterator[None]:
+        """Whatever code of a plugin raises is a warning; one that does not come back is named; the folder in
+        which the run's paths begin stays what it is.
+        """
+        with contextlib.suppress(OSError):
+            before = os.getcwd()
+        slow = threading.Timer(PATIENCE_S, self._warn, (f"{name} takes its time, and the run waits for it",))
+        slow.daemon = True
+        slow.start()
+        try:
+            yield
+        except BaseException as error:
+            # While signals are heard elsewhere, it is no Ctrl-C.
+            if isinstance(error, KeyboardInterrupt) and _is_ctrl_c():
+                raise
+            self._warn(f"{name} failed: {describe(error)}")
+        finally:
+            slow.cancel()
+        with contextlib.suppress(OSError):
+            if os.getcwd() != before:
+                os.chdir(before)
+                self._warn(f"{name} changed the working folder; it is set back")
+
+
+def _is_ctrl_c() -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -33,7 +33,8 @@ from harness.store.folder import Folder, new_run_id
 from harness.store.runfile import StoredRun
 from harness.store.trust import marked
 
-PLAN_TIMEOUT_S = 300.0
+PLAN_TIMEOUT_S, PLAN_LEAST_S = 300.0, 60.0
+"""Planning imports all plugins: it may take as long as a replicate, within these."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,15 @@ def make_plan(request: RunRequest, zygotes: Launcher, scenario: Scenario) -> Pla
         baseline=request.baseline,
     )
     zygotes.start(request.settings.passes)
-    outcome = zygotes.run(0, "plan", job, PLAN_TIMEOUT_S)
+    limit_s = min(PLAN_TIMEOUT_S, max(PLAN_LEAST_S, request.settings.timeout_s))
+    outcome = zygotes.run(0, "plan", job, limit_s)
     plan: Plan | None = result(outcome, Plan)
     if plan is None:
-        end = ending(outcome, PLAN_TIMEOUT_S)
+        end = ending(outcome, limit_s)
         if end.status == "interrupted":
             raise Interrupted
         named = ", ".join([*request.plugins.extra, *_installed(request.plugins)])
-        hint = f"the code of a plugin may do that: {named}; leave one out with --plugin no:NAME"
+        hint = f"the code of a plugin may do that: {named}; leave out what is installed with --plugin no:NAME"
         raise as_error(
             outcome.messages.get("failure"),
             NothingMeasured(f"planning failed: {end.reason}", hint if named else None, end.detail),

@@ -18,7 +18,8 @@ class Interrupted(Exception):
 class Interrupts:
     """Turns SIGINT, SIGTERM and SIGHUP into something a `select` can wait for.
 
-    The first signal asks for an end; a second SIGINT ends the process at once, with some last words.
+    The first signal asks for an end; a second SIGINT, or SIGTERM after SIGTERM, ends the process at once,
+    with some last words.
     """
 
     last_words = "interrupted"
@@ -55,10 +56,11 @@ class Interrupts:
             os.close(self._write)
 
     def _handle(self, number: int, _: Any) -> None:
-        if self.received is not None and number == signal.SIGINT:
+        again = number == signal.SIGTERM == self.received
+        if again or (self.received is not None and number == signal.SIGINT):
             self.on_second()
             self._say_last_words()
-            os._exit(130)
+            os._exit(143 if again else 130)
         if number == signal.SIGHUP:
             leave_dead_terminals()
         self.received = self.received or number

@@ -247,8 +247,13 @@ def _verdict(runner: Runner, precision: Precision, combination: Combination) -> 
             or (None if precision.name in runner.recipes else precision.supports(combination.device))
             or runner.supports(combination)
         )
-        return reason, None if reason else precision.emulated(combination.device)
-    except Exception as error:
+        emulated = None if reason else precision.emulated(combination.device)
+        answers: list[Any] = [reason, emulated]  # by the code of others
+        for said in answers:
+            if said and not isinstance(said, str):
+                return f"asked whether it is supported, its plugin answered {said!r:.100}, no sentence", None
+        return reason, emulated
+    except (Exception, SystemExit) as error:
         return f"asked whether it is supported, its plugin failed: {describe(error)}", None
 
 

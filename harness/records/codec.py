@@ -38,7 +38,7 @@ def _unicode(data: Any) -> Any:
 
 def pretty(value: Any) -> str:
     """Indented JSON for people, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    return msgspec.json.format(encode(value), indent=2).decode() + "\n"
 
 
 def decode(data: bytes | str, cls: type[T]) -> T:
@@ -77,7 +77,7 @@ def encode_event(event: Event | PairEvent, run: str | None = None) -> bytes:
             id says it.
     """
     of = {} if run is None else {"run": run}
-    return seal(msgspec.json.encode({"event": NAMES[type(event)], **of, **vars(event)}))
+    return seal(encode({"event": NAMES[type(event)], **of, **vars(event)}))
 
 
 def decode_line(line: bytes) -> tuple[Event | PairEvent | None, str | None]:

@@ -35,6 +35,8 @@ from harness.records.settings import Settings
 SCHEMA = 1
 
 OK = "ok"
+NO_REFERENCE = "not verified, no reference: "
+"""Begins the warning of a case whose reference could not be made; the reason follows."""
 STATUSES = (
     "incorrect",
     "crashed",

@@ -51,7 +51,7 @@ class EventWriter:
             # A torn last line stays one damaged line, and what follows is whole.
             self._append(b"\n" if self._whole and not self._whole.endswith(b"\n") else b"")
             self._append(codec.encode_event(header, self._run if again else None) + b"\n")
-        except StoreError:
+        except BaseException:
             if not again:
                 # Half a header is no run, and would be in the way of `latest`.
                 with contextlib.suppress(OSError):

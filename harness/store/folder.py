@@ -129,6 +129,13 @@ def _latest(ids: list[str]) -> list[str]:
     return ([i for i in dated if i not in ahead] or dated or ids)[-1:]
 
 
+def _begun(path: Path) -> bool:
+    """Whether a file has its first line: one whose writer was killed before that holds no run."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return any(b"\n" in piece for piece in iter(lambda: file.read(1 << 16), b""))
+    return False
+
+
 def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
     """What a name on the command line stands for; hints for an empty folder and for an unknown name."""
     path = Path(text)
@@ -141,7 +148,8 @@ def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
         )
     if path.suffix in (runfile.SUFFIX, ".json") or os.sep in text:
         if not path.is_file():
-            raise StoreError(f"there is no file {text}", hints[1])
+            what = f"{text} is no regular file" if path.exists() else f"there is no file {text}"
+            raise StoreError(what, hints[1])
         return path
     ids = _ids(folder)
     if not ids:
@@ -150,7 +158,7 @@ def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
         )
     found = [i for i in ids if i == text] or [i for i in ids if i.startswith(text) or i.endswith(text)]
     if text == LATEST:
-        found = _latest(ids)
+        found = _latest([i for i in ids if _begun(folder / f"{i}{runfile.SUFFIX}")] or ids)
     if len(found) > 1:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
         raise StoreError(f"{text!r} could be {', '.join(found[:5])}{more}")

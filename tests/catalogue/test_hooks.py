@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import signal
 import textwrap
 from types import SimpleNamespace
 
@@ -139,13 +141,54 @@ def test_hook_harness_run_finished(observe, build, capsys):
     assert warned == []
 
 
-@pytest.mark.parametrize("error", ["ValueError('my fault')", "SystemExit('my fault')"])
+@pytest.fixture
+def signals_are_heard_elsewhere():
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("signals_are_heard_elsewhere")
+@pytest.mark.parametrize(
+    "error",
+    [
+        f"{name}('my fault')"
+        for name in ("ValueError", "SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException")
+    ],
+)
 def test_an_observer_that_breaks_is_one_warning_and_no_end_of_the_run(observe, build, error):
     source = f"@harness.hookimpl\ndef harness_run_finished(report):\n    raise {error}\n"
     observers, warned = observe(source, ["harness_run_finished"])
     observers.tell("harness_run_finished", report=build.full_report())
     name = error.partition("(")[0]
     assert warned == [f"plugin listener.py: harness_run_finished failed: {name}: my fault"]
+
+
+def test_a_ctrl_c_while_a_plugin_listens_is_a_ctrl_c(observe, build):
+    source = "@harness.hookimpl\ndef harness_run_finished(report):\n    raise KeyboardInterrupt\n"
+    observers, warned = observe(source, ["harness_run_finished"])
+    with pytest.raises(KeyboardInterrupt):
+        observers.tell("harness_run_finished", report=build.full_report())
+    assert warned == []
+
+
+def test_an_observer_that_changes_the_folder_does_not_change_that_of_the_run(
+    observe, build, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    source = "import os\n@harness.hookimpl\ndef harness_run_finished(report):\n    os.chdir('/')\n"
+    observers, warned = observe(source, ["harness_run_finished"])
+    observers.tell("harness_run_finished", report=build.full_report())
+    assert os.getcwd() == str(tmp_path)
+    assert warned == ["plugin listener.py: harness_run_finished changed the working folder; it is set back"]
+
+
+def test_an_observer_that_does_not_come_back_is_named(observe, build, monkeypatch):
+    monkeypatch.setattr("harness.execute.observers.PATIENCE_S", 0.05)
+    source = "import time\n@harness.hookimpl\ndef harness_run_finished(report):\n    time.sleep(1)\n"
+    observers, warned = observe(source, ["harness_run_finished"])
+    observers.tell("harness_run_finished", report=build.full_report())
+    assert warned == ["plugin listener.py: harness_run_finished takes its time, and the run waits for it"]
 
 
 def test_an_observer_takes_only_the_arguments_it_names(observe, build, capsys):

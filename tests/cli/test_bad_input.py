@@ -46,7 +46,7 @@ OPTIONS = [
     (["run", "--results", "taken", "-m", "mlp"], "taken is no folder"),
     (["report", LONG], "File name too long"),
     (["report", "taken.json"], "there is no file taken.json"),
-    (["report", "pipe.jsonl"], "there is no file pipe.jsonl"),
+    (["report", "pipe.jsonl"], "pipe.jsonl is no regular file"),
     (["report", "--results", LONG], "File name too long"),
     (["report", "--sort", "x"], "there is no run under"),
     (["explain", "--max-error", "nan"], "--max-error"),
@@ -203,3 +203,19 @@ def test_a_cache_that_cannot_be_used_is_passed_over(tmp_path, monkeypatch, capsy
     assert main.run(["list", "suites"]) == 0
     assert main.run(["doctor"]) == 0
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "-m", os.fsdecode(b"mlp:hidden_dim=\xff")),
+        ("run", "-o", os.fsdecode(b"out\xe8.txt")),
+        ("run", "--results", os.fsdecode(b"\xe8")),
+        ("run", "--suite", os.fsdecode(b"\xe8.toml")),
+        ("report", os.fsdecode(b"\xe8")),
+        ("plugins", "check", os.fsdecode(b"\xe8.py")),
+    ],
+)
+def test_an_argument_that_is_no_text_is_told_before_anything_is_done(refused, tmp_path, words):
+    assert " is no UTF-8 text" in refused(*words)
+    assert os.listdir(tmp_path) == []

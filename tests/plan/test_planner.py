@@ -411,6 +411,23 @@ def test_a_plugin_that_breaks_when_asked_whether_it_is_supported_is_unsupported_
     assert planned.unsupported == "asked whether it is supported, its plugin failed: KeyError: 'nothing'"
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("raise SystemExit(3)", "its plugin failed: SystemExit: 3"),
+        ("return 5", "its plugin answered 5, no sentence"),
+        ("return ['no']", "its plugin answered ['no'], no sentence"),
+    ],
+)
+def test_an_answer_that_is_none_costs_no_other_case_its_plan(install, tmp_path, answer, said):
+    file = tmp_path / "mine.py"
+    file.write_text(_PLUGIN.replace('raise KeyError("nothing")', answer))
+    found = plan(Matrix(runner=["asked", "eager"]), baseline="none", plugins=(str(file),)).cases
+    asked, eager = sorted(found, key=lambda c: c.case.runner)
+    assert asked.unsupported == f"asked whether it is supported, {said}"
+    assert eager.unsupported is None
+
+
 def test_a_precision_that_breaks_when_asked_whether_it_is_emulated_is_unsupported_with_its_error(plugin):
     (planned,) = plan(Matrix(precision=["odd"]), baseline="none", plugins=plugin).cases
     assert planned.unsupported == "asked whether it is supported, its plugin failed: KeyError: 'nothing'"

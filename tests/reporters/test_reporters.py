@@ -450,10 +450,16 @@ def test_a_reporter_that_breaks_is_one_line_with_its_name(report):
         show(report, Broken(), None)
 
 
+def _give_up(report):
+    raise GeneratorExit("enough")
+
+
 @pytest.mark.parametrize(
     ("render", "said"),
     [
         (lambda report: None, "render() returned NoneType, not text"),
+        (lambda report: "\udcff", "its text is no Unicode"),
+        (_give_up, "GeneratorExit: enough"),
         (lambda report: sys.exit(5), "SystemExit"),
         (lambda report: 1 / 0, "ZeroDivisionError"),
     ],

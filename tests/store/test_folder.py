@@ -38,6 +38,14 @@ def test_latest_is_the_newest_run(folder):
     assert folder.find("latest") == folder.run_path(IDS[-1])
 
 
+@pytest.mark.parametrize("content", [b"", b'{"event":"run"'])
+def test_latest_is_no_file_that_was_left_before_its_first_line(folder, content):
+    for run_id in IDS:
+        folder.run_path(run_id).write_text("{}\n")
+    folder.run_path(IDS[-1]).write_bytes(content)
+    assert folder.find("latest") == folder.run_path(IDS[-2])
+
+
 @pytest.mark.parametrize("text", [IDS[1], "bbbb", "20261121", "20261121-09"])
 def test_a_run_is_found_by_its_id_its_end_or_its_beginning(folder, text):
     assert folder.find(text) == folder.run_path(IDS[1])
