@@ -14,12 +14,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples every time, so that a change and nothing else turns a test red; new ones are looked
-# for with HYPOTHESIS_PROFILE=explore. No deadline: how long something takes is asserted nowhere.
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None, max_examples=2000, print_blob=True)
+# for with HYPOTHESIS_PROFILE=explore. How long something takes is asserted nowhere, drawing included.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", settings.get_profile("same"), derandomize=False, max_examples=2000, print_blob=True
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
