@@ -21,22 +21,28 @@ _MODULE = re.compile(
 )
 _OPTION = re.compile(r";(input|inputs)=")
 SCHEME = "model:"
-_COMMA = re.compile(r"(?<!\\),")
+_SLASHES = re.compile(r"(\\*)(,|\Z)")
+"""Backslashes that mean something: right before a comma, and before an end, where a comma may follow."""
 
 
 def pieces(text: str) -> list[str]:
-    """What commas separate; one after a backslash separates nothing."""
-    return _COMMA.split(text)
+    """What commas separate; one after a backslash, or an odd number of them, separates nothing."""
+    found, begin = [], 0
+    for match in _SLASHES.finditer(text):
+        if match[2] and len(match[1]) % 2 == 0:
+            found.append(text[begin : match.start(2)])
+            begin = match.end()
+    return [*found, text[begin:]]
 
 
 def unescaped(text: str) -> str:
-    """The text with its commas as they are meant."""
-    return text.replace("\\,", ",")
+    """The text with its commas as they are meant. A single backslash at the end is one."""
+    return _SLASHES.sub(lambda m: "\\" * ((len(m[1]) + (not m[2])) // 2) + m[2], text)
 
 
 def escaped(text: str) -> str:
     """The text as it is written where commas separate."""
-    return text.replace(",", "\\,")
+    return _SLASHES.sub(lambda m: m[1] * 2 + (m[2] and "\\,"), text)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,19 @@ def test_a_comma_too_many_is_an_error_and_not_an_empty_model():
         parse_all(["mlp,,cnn"], "model")
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (r"net:a=C:\dir,b=1", [("a", r"C:\dir"), ("b", "1")]),
+        (r"net:a=1\,2,b=1", [("a", "1,2"), ("b", "1")]),
+        (r"net:a=dir\\,b=1", [("a", "dir\\"), ("b", "1")]),
+        ("net:a=dir\\", [("a", "dir\\")]),
+    ],
+)
+def test_a_backslash_is_itself_but_before_a_comma(text, values):
+    assert list(parse(text, "model").values) == values
+
+
 @given(_specs)
 def test_a_specification_written_out_is_read_back_the_same(spec):
     assert parse(str(spec), "model") == spec
