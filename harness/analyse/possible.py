@@ -36,5 +36,5 @@ def impossible(record: Record, ceilings: Sequence[Ceilings]) -> str | None:
     return (
         f"{IMPOSSIBLE}{flops / 1e9:.3g} GFLOP in {latency.median:.3g} ms are {reached:.3g} TFLOP/s, where "
         f"this machine's best product reaches {max(tops)[0]:.2g}: the model's work is not done in the call "
-        "(answers that are kept, or made before it)"
+        "(folded into constants when it was loaded, or answers that are kept or made before)"
     )

@@ -26,7 +26,8 @@ from harness.errors import ExitCode
 )
 def command(name: str, directory: Path, **given: bool) -> int:
     """Write a plugin package called NAME: installed by pip, it is measured by `harness run` as it stands.
-    What it brings is called NAME without `harness-`. Kinds may be combined.
+    What it brings is called NAME without `harness-`, which a NAME of one word gets in front. Kinds may be
+    combined.
 
     \b
     harness plugins new harness-example

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
+import signal
 from typing import Any
 
+from harness import machine
 from harness.measure import state
 
 
@@ -30,6 +33,10 @@ def snapshot() -> dict[str, Any]:
         "cudnn.deterministic": torch.backends.cudnn.deterministic,
         "mkldnn.enabled": torch.backends.mkldnn.enabled,
         "the working directory": os.getcwd(),
+        "flushing of subnormal numbers": state.flushes(),
+        "the garbage collector": gc.isenabled(),
+        "what SIGTERM does": str(signal.getsignal(signal.SIGTERM)),
+        "the processors it may use": sorted(machine.affinity()),
     }
     for name, mode in state.float32_modes().items():
         found[f"the float32 mode of {name}"] = mode

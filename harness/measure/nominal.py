@@ -36,6 +36,6 @@ def in_name_only(dtype: str, error: float | None) -> str | None:
     if least is None or not error or error >= least:
         return None
     return (
-        f"{dtype} in name only: its error of {error:.1g} is less than {dtype} leaves, so nothing that it "
-        "answers with went through that format"
+        f"{dtype} perhaps in name only: its error of {error:.1g} is less than rounding to {dtype} leaves in "
+        "nearly all models (not where outputs are saturated, or weights are numbers that it has exactly)"
     )

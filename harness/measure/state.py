@@ -81,7 +81,7 @@ def modes() -> dict[str, str]:
         "cudnn.benchmark": _on(torch.backends.cudnn.benchmark),
         "cudnn.deterministic": _on(torch.backends.cudnn.deterministic),
         "oneDNN": _on(bool(torch.backends.mkldnn.enabled)),
-        "flushing of subnormal numbers": _on(_flushes()),
+        "flushing of subnormal numbers": _on(flushes()),
         "anomaly detection": _on(torch.is_anomaly_enabled()),
         "threads between operators": str(torch.get_num_interop_threads()),
     }
@@ -114,7 +114,7 @@ def _on(is_so: bool) -> str:
     return "on" if is_so else "off"
 
 
-def _flushes() -> bool:
+def flushes() -> bool:
     """Whether this thread takes subnormal numbers for 0; torch only sets that."""
     import torch
 

@@ -22,14 +22,20 @@ MOST = 4_000_000
 
 def constant(inputs: Iterable[torch.Tensor]) -> str | None:
     """What to say if every floating-point input has one value throughout; None otherwise."""
-    floats = [t for t in inputs if t.is_floating_point() and t.numel() > 1]
-    if not floats or any(bool((t != t.reshape(-1)[0]).any()) for t in floats):
+    several = [t for t in inputs if t.numel() > 1]
+    floats = [t for t in several if t.is_floating_point()]
+    if not floats or any(_varies(t) for t in floats):
         return None
+    which = "every floating-point input" if any(_varies(t) for t in several) else "every input"
     value = float(floats[0].reshape(-1)[0])
     return (
-        f"every input is constant ({value:g} throughout): real data may be slower, since constants save "
+        f"{which} is constant ({value:g} throughout): real data may be slower, since constants save "
         "power and may be skipped"
     )
+
+
+def _varies(tensor: torch.Tensor) -> bool:
+    return bool((tensor != tensor.reshape(-1)[0]).any())
 
 
 def subnormal(what: str, tensors: Iterable[torch.Tensor]) -> str | None:

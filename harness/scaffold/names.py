@@ -70,6 +70,10 @@ def names_of(text: str, kinds: Iterable[str]) -> Names:
         raise UsageError(f"{text!r} would hide the module {module!r} of Python itself", instead)
     if module in _FOLDERS:
         raise UsageError(f"{text!r} is the name of a folder beside the module", instead)
+    _refuse_taken(Names(distribution, module, component, wanted))
+    if module == distribution:
+        # Else the package's folder would have the name of the module in it, and hide it where it was made.
+        distribution, module = f"{_PREFIX}{distribution}", f"{_PREFIX}{module}".replace("-", "_")
     names = Names(distribution, module, component, wanted)
     _refuse_taken(names)
     return names

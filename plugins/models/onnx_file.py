@@ -55,10 +55,11 @@ class OnnxFile(Adopted):
         if self.is_described:
             return
         for one in self.graph_inputs:
-            sizes = [BATCH if self.declared.is_batch(k, d) else d for k, d in enumerate(one.dims)]
-            unknown = [d for d in sizes if isinstance(d, str) and d != BATCH]
+            sizes = [(d, self.declared.is_batch(k, d)) for k, d in enumerate(one.dims)]
+            unknown = [d for d, is_batch in sizes if isinstance(d, str) and not is_batch]
             if unknown:
-                whole = ",".join("N" if d in unknown else str(d) for d in sizes)
+                words = [BATCH if is_batch else "N" if d in unknown else str(d) for d, is_batch in sizes]
+                whole = ",".join(words)
                 raise UsageError(
                     f"{self.name}: the sizes {', '.join(unknown)} of input {one.name} are open",
                     f"say them: --input {one.name}={one.dtype}[{whole}]",

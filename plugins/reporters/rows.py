@@ -139,7 +139,7 @@ def note(record: harness.Record) -> str:
     if any(w.startswith("impossible") for w in record.warnings):
         parts.append("impossible speed")
     if any(" in name only: " in w for w in record.warnings):
-        parts.append("in name only")
+        parts.append("perhaps in name only")
     if any(w.startswith("nondeterministic") for w in record.warnings):
         parts.append("nondeterministic")
     if any(w.startswith("the tolerance was set") for w in record.warnings):
@@ -166,13 +166,13 @@ def outcome(records: list[harness.Record]) -> str | None:
     counts = Counter(r.status for r in records)
     unverified = sum(r.status == "ok" and r.verification is None for r in records)
     troubles = [status for status in STATUSES if counts[status] and status != "ok"]
-    if len(records) < 2 or not (unverified or set(troubles) - {"unsupported"}):
+    if len(records) < 2 - bool(unverified) or not (unverified or set(troubles) - {"unsupported"}):
         return None
     words = [f"{counts['ok'] - unverified} measured and right"]
     if unverified:
         words.append(f"{unverified} measured, not verified")
     words += [f"{counts[status]} {_word(status)}" for status in troubles]
-    return f"{len(records)} cases: {', '.join(words)}"
+    return f"{len(records)} case{'s' * (len(records) != 1)}: {', '.join(words)}"
 
 
 def _word(status: str) -> str:

@@ -265,3 +265,17 @@ def test_weights_beside_a_file_are_a_part_of_what_it_is_known_by(tmp_path, besid
     (tmp_path / beside).write_bytes(b"WEIGHTS")
     (tmp_path / "another.onnx.data").write_bytes(b"of another")
     assert len({alone, before, digest(target)}) == 3
+
+
+@pytest.mark.parametrize("sizes", [["time", "batch", 3], [3, "batch", 3]])
+def test_a_size_called_batch_that_does_not_come_first_must_be_said_too(graphs, tmp_path, sizes):
+    kind, weights = graphs.FLOAT32, {"w": torch.ones(3, 3).numpy()}
+    path = graphs.write(
+        tmp_path / "net.onnx",
+        [("x", kind, sizes)],
+        [("MatMul", ("x", "w"), "y")],
+        (kind, sizes),
+        weights,
+    )
+    with pytest.raises(UsageError, match="the sizes batch of input x are open"):
+        filled(str(path))

@@ -62,6 +62,7 @@ def test_claims_are_measured_judged_kept_and_not_measured_again(harness_command,
     assert harness_command("claims", *common, "--run", "latest", "--strict").code == 1
 
 
+@pytest.mark.slow
 def test_claims_about_what_is_not_here_are_not_testable_and_nothing_was_measured(harness_command, tmp_path):
     (tmp_path / "mine.toml").write_text(
         '[[claim]]\nname = "a GPU is busy"\ncase = { model = "tiny", device = "cuda:99" }\n'

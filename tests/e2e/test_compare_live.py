@@ -71,6 +71,7 @@ def test_a_model_is_not_materially_different_from_itself(compare):
     assert found["word"] in ("equivalent", "inconclusive") or not found["material"]
 
 
+@pytest.mark.slow
 def test_the_file_holds_all_that_the_verdict_rests_on(compare, harness_command):
     ended, report = compare("--plugin", SPINNING, "-m", "spinning", "--new", "model=spinning:us=1500")
     file = next((ended.results / "comparisons").glob("*.jsonl"))
@@ -85,6 +86,7 @@ def test_the_file_holds_all_that_the_verdict_rests_on(compare, harness_command):
     assert report_of(torn).compared[0].latency is not None
 
 
+@pytest.mark.slow
 def test_while_one_side_is_called_the_other_is_frozen(compare, tmp_path):
     states = tmp_path / "states"
     ended, _ = compare("--plugin", SPINNING, "-m", f"watching:file={states}", "--new", "runner=eager")

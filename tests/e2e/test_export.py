@@ -82,6 +82,7 @@ def test_a_batch_size_that_cannot_be_kept_open_is_told_with_what_would_work(harn
     assert [b["batch_size"] for b in report_of(again)["batches"]] == [32]
 
 
+@pytest.mark.slow
 def test_several_inputs_and_outputs_keep_their_order(harness_command):
     done = harness_command("export", *PLUGIN, "-m", "two", "-f", "json")
     assert done.code == 0, done.err
@@ -103,6 +104,7 @@ def test_smaller_formats_are_smaller_and_held_against_their_own_tolerance(harnes
     assert report["output"] == f"results/mlp_{precision}.onnx"
 
 
+@pytest.mark.slow
 def test_a_tighter_limit_of_ones_own_counts_for_every_precision(harness_command):
     done = harness_command("export", "-p", "fp16-true", "--atol", "1e-6", "--verify", 4)
     assert done.code == 3

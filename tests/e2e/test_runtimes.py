@@ -115,6 +115,7 @@ def test_openvino_reads_an_onnx_file_by_its_names(harness_command, tmp_path):
         assert found["verification"]["passed"]
 
 
+@pytest.mark.slow
 def test_openvino_tells_a_profile_by_layer(harness_command):
     done = harness_command("profile", "-m", "mlp", "-r", "openvino", "-b", 4, "-f", "json")
     assert done.code == 0, done.err

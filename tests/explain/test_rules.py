@@ -479,3 +479,11 @@ def test_a_row_that_is_faster_than_the_machine_has_that_finding_alone(lab, parts
     assert record.findings[0].evidence["flops"] == 200_000_000
     assert record.explanation.key == "impossible"
     assert "not done in the call" in record.explanation.text
+
+
+def test_one_process_that_took_half_the_time_is_not_called_as_fast(lab, parts):
+    same = parts({"matmul": 3.9, "elementwise": 0.1})
+    lab.case(same, 4.0)
+    quick = lab.case(parts({"matmul": 1.9, "elementwise": 0.1}), 2.0, runner="compile")
+    lab.events = [e for e in lab.events if getattr(e, "replicate", 0) == 0]
+    assert "amdahl" not in lab.keys_of(quick)

@@ -41,7 +41,7 @@ def running(lab, tmp_path):
     [
         (signal.SIGINT, 130, "interrupted"),
         (signal.SIGTERM, 143, "terminated"),
-        (signal.SIGHUP, 143, "terminated"),
+        pytest.param(signal.SIGHUP, 143, "terminated", marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_ends_the_run_and_everything_finished_is_kept_and_shown(
@@ -66,7 +66,7 @@ def test_a_signal_ends_the_run_and_everything_finished_is_kept_and_shown(
 
 
 @pytest.mark.parametrize(
-    "gap_s", [0.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.03, 0.1, 0.2)), 0.05]
+    "gap_s", [0.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.03, 0.05, 0.1, 0.2))]
 )
 def test_a_second_interrupt_ends_everything_at_once_wherever_the_first_has_come(
     lab, tmp_path, running, gap_s

@@ -39,3 +39,11 @@ def test_what_is_subnormal_depends_on_the_format():
     small = torch.full((100,), 1e-6)
     assert subnormal("weights", [small]) is None
     assert subnormal("weights", [small.half()]) is not None
+
+
+def test_numbers_that_vary_beside_a_constant_are_not_called_constant():
+    mask = torch.ones(4, 8)
+    assert constant([mask, torch.arange(8)]).startswith(
+        "every floating-point input is constant (1 throughout)"
+    )
+    assert constant([mask, torch.ones(8, dtype=torch.int64)]).startswith("every input is constant")

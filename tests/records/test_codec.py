@@ -140,3 +140,8 @@ def test_the_worst_status_wins_in_the_documented_order():
 @given(st.lists(st.sampled_from(STATUSES), min_size=1))
 def test_a_case_is_ok_only_if_every_replicate_is(statuses):
     assert (worst(statuses) == "ok") == (set(statuses) == {"ok"})
+
+
+def test_any_number_of_times_that_are_all_alike_is_read_back():
+    times = [40] * 200_000
+    assert unpack_ns(pack_ns(times)) == times

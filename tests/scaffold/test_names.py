@@ -18,7 +18,7 @@ from harness.scaffold.names import names_of
     ("text", "distribution", "module", "component", "class_name"),
     [
         ("harness-example", "harness-example", "harness_example", "example", "ExampleModel"),
-        ("example", "example", "example", "example", "ExampleModel"),
+        ("example", "harness-example", "harness_example", "example", "ExampleModel"),
         ("Harness_Big.Model", "harness-big-model", "harness_big_model", "big-model", "BigModelModel"),
         ("harness-3d", "harness-3d", "harness_3d", "3d", "Harness3dModel"),
     ],

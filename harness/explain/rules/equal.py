@@ -9,12 +9,18 @@ from harness.explain.said import against, finding, percent, times_text
 from harness.explain.scene import MOSTLY, PRODUCTS, Row
 from harness.records.finding import Finding
 
+_ALIKE = 1.25
+"""Within this ratio a row is as fast as its baseline, as far as one process of each can tell."""
+
 
 def equal(row: Row) -> Iterator[Finding]:
     base = row.baseline
     assert base is not None
     if row.same("runner") and row.same("precision"):
         return
+    speedup = row.record.speedup
+    if speedup is not None and speedup.low is None and not 1 / _ALIKE <= speedup.ratio <= _ALIKE:
+        return  # a single process: neither alike nor known to be different
     if not row.same("precision"):
         cast = casts(row)
         if cast is not None:

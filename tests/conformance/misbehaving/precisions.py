@@ -60,6 +60,13 @@ class InName(Base):
         return module
 
 
+class Flushes(Base):
+    name = "flushes"
+
+    def configure(self, device):
+        torch.set_flush_denormal(True)
+
+
 class Misnamed(Base):
     name = "misnamed"
     how = "cast"
