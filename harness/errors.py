@@ -87,6 +87,9 @@ class StoreError(UsageError):
     """A run that cannot be found or read."""
 
 
+RUNS_HINT = "`harness report --list` shows the runs here"
+
+
 class NothingMeasured(HarnessError):
     """A run that ended without a single sample."""
 

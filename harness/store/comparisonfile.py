@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.bounded import MOST_RUN, stored
-from harness.errors import StoreError
+from harness.errors import RUNS_HINT, StoreError
 from harness.records import codec
 from harness.records.comparison import SCHEMA
 from harness.records.events import Built, Ended, ReferenceMade
@@ -46,7 +46,7 @@ def read(path: Path) -> StoredComparison:
         hint = f"its raw times are in {path.with_suffix('.jsonl').name}" if path.suffix == ".json" else None
         raise StoreError(f"{path} is no file of a live comparison: {error}", hint) from error
     if not isinstance(header, ComparisonStarted):
-        raise StoreError(f"{path} is no comparison: its first line is no header of one")
+        raise StoreError(f"{path} is no comparison: its first line is no header of one", RUNS_HINT)
     check_schema(header.schema, SCHEMA, path)
     found = StoredComparison(header)
     seen: set[bytes] = set()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.bounded import MOST_REPORT, stored
 from harness.catalogue.suggest import suggestion
-from harness.errors import StoreError
+from harness.errors import RUNS_HINT, StoreError
 from harness.records import codec, report
 from harness.records.report import Report
 from harness.store import runfile
@@ -161,7 +161,9 @@ def _find(text: str, what: str, folder: Path, hints: tuple[str, str]) -> Path:
         found = _latest([i for i in ids if _begun(folder / f"{i}{runfile.SUFFIX}")] or ids)
     if len(found) > 1:
         more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-        raise StoreError(f"{text!r} could be {', '.join(found[:5])}{more}")
+        raise StoreError(
+            f"{text!r} could be {', '.join(found[:5])}{more}", "write more of the one that you mean"
+        )
     if not found:
         raise StoreError(f"there is no {what} {text!r} under {folder}{suggestion(text, ids)}", hints[1])
     return folder / f"{found[0]}{runfile.SUFFIX}"
@@ -177,17 +179,17 @@ def read_report_file(path: Path) -> Report:
     try:
         head = codec.decode(data, dict[str, object])
     except codec.DecodeError as error:
-        raise StoreError(f"{path} is no report: {error}") from error
+        raise StoreError(f"{path} is no report: {error}", RUNS_HINT) from error
     schema = head.get("schema")
     if "comparison" in head:
         raise StoreError(f"{path} is a comparison and no run", "`harness compare --show` shows it again")
     if not isinstance(schema, int) or isinstance(schema, bool):
-        raise StoreError(f"{path} is no report: it has no schema number")
+        raise StoreError(f"{path} is no report: it has no schema number", RUNS_HINT)
     runfile.check_schema(schema, report.SCHEMA, path)
     try:
         return codec.decode(data, Report)
     except codec.DecodeError as error:
-        raise StoreError(f"{path} is no report: {error}") from error
+        raise StoreError(f"{path} is no report: {error}", RUNS_HINT) from error
 
 
 def check_output(path: Path) -> None:

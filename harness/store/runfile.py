@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.bounded import MOST_RUN, stored
-from harness.errors import StoreError
+from harness.errors import RUNS_HINT, StoreError
 from harness.records import codec
 from harness.records.events import (
     SCHEMA,
@@ -91,7 +91,7 @@ def read(path: Path) -> StoredRun:
     whole, _, torn = stored(path, MOST_RUN).rpartition(b"\n")
     lines = [line.removesuffix(b"\r") for line in whole.split(b"\n")] if whole else []
     if torn and not lines:
-        raise StoreError(f"{path} holds no run: it is torn in its first line")
+        raise StoreError(f"{path} holds no run: it is torn in its first line", RUNS_HINT)
     run = StoredRun(_header(lines, path))
     sieve = _Sieve(run)
     more = 0
@@ -151,23 +151,23 @@ class _Sieve:
 
 def _header(lines: list[bytes], path: Path) -> RunStarted:
     if not lines:
-        raise StoreError(f"{path} holds no run: it is empty")
+        raise StoreError(f"{path} holds no run: it is empty", RUNS_HINT)
     try:
         raw = codec.decode(lines[0], dict[str, object])
     except codec.DecodeError as error:
-        raise StoreError(f"{path} is no run file: its first line is no JSON object") from error
+        raise StoreError(f"{path} is no run file: its first line is no JSON object", RUNS_HINT) from error
     schema = raw.get("schema")
     if raw.get("event") != "run" or not isinstance(schema, int):
-        raise StoreError(f"{path} is no run file: its first line is no header")
+        raise StoreError(f"{path} is no run file: its first line is no header", RUNS_HINT)
     check_schema(schema, SCHEMA, path)
     try:
         event = codec.decode_event(lines[0])
     except codec.DecodeError as error:
-        raise StoreError(f"the header of {path} is damaged: {error}") from error
+        raise StoreError(f"the header of {path} is damaged: {error}", RUNS_HINT) from error
     assert isinstance(event, RunStarted)
     ids = [planned.id for planned in event.plan.cases]
     if len(set(ids)) < len(ids):
-        raise StoreError(f"the header of {path} is damaged: it has a case twice")
+        raise StoreError(f"the header of {path} is damaged: it has a case twice", RUNS_HINT)
     return event
 
 
@@ -183,4 +183,4 @@ def check_schema(found: int, known: int, path: Path) -> None:
             "read it with the version that wrote it, or a newer one",
         )
     if found < 1:
-        raise StoreError(f"{path} has schema {found}, and schemas count from 1")
+        raise StoreError(f"{path} has schema {found}, and schemas count from 1", RUNS_HINT)
