@@ -56,7 +56,8 @@ class Observers:
         """Whatever code of a plugin raises is a warning; one that does not come back is named; the folder in
         which the run's paths begin stays what it is.
         """
-        with contextlib.suppress(OSError):
+        before = None
+        with contextlib.suppress(OSError):  # it may be gone
             before = os.getcwd()
         slow = threading.Timer(PATIENCE_S, self._warn, (f"{name} takes its time, and the run waits for it",))
         slow.daemon = True
@@ -71,7 +72,7 @@ class Observers:
         finally:
             slow.cancel()
         with contextlib.suppress(OSError):
-            if os.getcwd() != before:
+            if before is not None and os.getcwd() != before:
                 os.chdir(before)
                 self._warn(f"{name} changed the working folder; it is set back")
 

@@ -183,6 +183,17 @@ def test_an_observer_that_changes_the_folder_does_not_change_that_of_the_run(
     assert warned == ["plugin listener.py: harness_run_finished changed the working folder; it is set back"]
 
 
+def test_an_observer_that_leaves_a_folder_that_is_gone_does_no_harm(observe, build, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    source = "import os\n@harness.hookimpl\ndef harness_run_finished(report):\n    os.chdir('/')\n"
+    observers, warned = observe(source, ["harness_run_finished"])
+    observers.tell("harness_run_finished", report=build.full_report())
+    assert warned == []
+
+
 def test_an_observer_that_does_not_come_back_is_named(observe, build, monkeypatch):
     monkeypatch.setattr("harness.execute.observers.PATIENCE_S", 0.05)
     source = "import time\n@harness.hookimpl\ndef harness_run_finished(report):\n    time.sleep(1)\n"
